@@ -1,0 +1,1 @@
+"""Backends: one prompt in, one completion out, whoever answers. Importing this loads no engine."""

@@ -1,0 +1,121 @@
+"""Runs the asynchronous HTTP path for callers that are not asynchronous.
+
+One daemon thread with one event loop, started at the first use. The loop belongs to whoever made
+the LoopThread and ends with its ``close``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any, TypeVar
+
+__all__ = ["LoopThread"]
+
+T = TypeVar("T")
+_END = object()
+
+
+class LoopThread:
+    """An event loop in a thread of its own; ``run`` and ``iterate`` may be called from any other thread."""
+
+    def __init__(self, name: str = "backend-loop") -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` to its end and return what it returns. An interrupt cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._started())
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, source: AsyncIterator[T]) -> Iterator[T]:
+        """Yield what ``source`` yields. A reader that stops early cancels the source."""
+        # A bounded hand-over: a slow reader holds the source back instead of filling memory.
+        pieces: queue.Queue[Any] = queue.Queue()
+        room = threading.Semaphore(256)
+        loop = self._started()
+
+        async def pump() -> None:
+            try:
+                async for piece in source:
+                    while not room.acquire(blocking=False):
+                        await asyncio.sleep(0.005)
+                    pieces.put(piece)
+            except asyncio.CancelledError:
+                pieces.put(_END)
+                raise
+            except BaseException as error:
+                pieces.put(_Failure(error))
+            else:
+                pieces.put(_END)
+            finally:
+                close = getattr(source, "aclose", None)
+                if close is not None:
+                    await close()
+
+        future = asyncio.run_coroutine_threadsafe(pump(), loop)
+        try:
+            while (piece := pieces.get()) is not _END:
+                room.release()
+                if isinstance(piece, _Failure):
+                    raise piece.error
+                yield piece
+        finally:
+            future.cancel()
+
+    def close(self) -> None:
+        """Stop the loop and its thread. What still runs is cancelled. May be called twice."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None or self._pid != os.getpid():
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        if thread is not threading.current_thread():
+            thread.join(timeout=5)
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        loop = self._loop
+        if loop is not None and self._pid == os.getpid():
+            if threading.current_thread() is self._thread:
+                raise RuntimeError("a synchronous call from inside the backend's own event loop would wait for itself")
+            return loop
+        with self._lock:
+            # After a fork the thread is gone though the object is still here.
+            if self._loop is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=_serve, args=(self._loop,), name=self._name, daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+
+class _Failure:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        if pending:
+            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
