@@ -7,6 +7,7 @@ the LoopThread and ends with its ``close``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import threading
@@ -31,7 +32,12 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` to its end and return what it returns. An interrupt cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._started())
+        try:
+            loop = self._started()
+        except BaseException:
+            work.close()
+            raise
+        future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return future.result()
         except BaseException:
@@ -43,13 +49,19 @@ class LoopThread:
         # A bounded hand-over: a slow reader holds the source back instead of filling memory.
         pieces: queue.Queue[Any] = queue.Queue()
         room = threading.Semaphore(256)
+        more_room = asyncio.Event()
+        more_room.set()
         loop = self._started()
 
         async def pump() -> None:
             try:
                 async for piece in source:
-                    while not room.acquire(blocking=False):
-                        await asyncio.sleep(0.005)
+                    if not room.acquire(blocking=False):
+                        more_room.clear()
+                        # Looked at again after the clearing: the reader may have made room in between.
+                        while not room.acquire(blocking=False):
+                            await more_room.wait()
+                            more_room.clear()
                     pieces.put(piece)
             except asyncio.CancelledError:
                 pieces.put(_END)
@@ -67,6 +79,9 @@ class LoopThread:
         try:
             while (piece := pieces.get()) is not _END:
                 room.release()
+                if not more_room.is_set():
+                    with contextlib.suppress(RuntimeError):  # the loop has ended, and the source with it
+                        loop.call_soon_threadsafe(more_room.set)
                 if isinstance(piece, _Failure):
                     raise piece.error
                 yield piece
@@ -95,9 +110,7 @@ class LoopThread:
             if self._loop is None or self._pid != os.getpid():
                 self._pid = os.getpid()
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name=self._name, daemon=True
-                )
+                self._thread = threading.Thread(target=_serve, args=(self._loop,), name=self._name, daemon=True)
                 self._thread.start()
             return self._loop
 

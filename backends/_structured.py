@@ -6,7 +6,9 @@ face share it.
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Generator
 from typing import Any, TypeVar
 
@@ -18,6 +20,8 @@ from backends.types import Completion, Message
 __all__ = ["find_json", "structured_steps"]
 
 M = TypeVar("M", bound=BaseModel)
+# An answer that is not JSON by then is not JSON; without a bound, "[[[[..." costs a square.
+_PLACES_TRIED = 32
 
 
 def structured_steps(
@@ -63,12 +67,11 @@ def find_json(text: str) -> Any:
         return decoder.decode(stripped)
     except (ValueError, RecursionError):
         pass
-    for position, character in enumerate(stripped):
-        if character in "{[":
-            try:
-                return decoder.raw_decode(stripped, position)[0]
-            except (ValueError, RecursionError):
-                continue
+    for opening in itertools.islice(re.finditer(r"[{\[]", stripped), _PLACES_TRIED):
+        try:
+            return decoder.raw_decode(stripped, opening.start())[0]
+        except (ValueError, RecursionError):
+            continue
     raise ValueError("there is no JSON document in the answer")
 
 

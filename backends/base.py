@@ -20,9 +20,9 @@ import abc
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel
 
@@ -30,11 +30,14 @@ from backends._loop import LoopThread
 from backends._structured import structured_steps
 from backends.exceptions import BackendError, BatchError, ConfigurationError, InvalidRequestError
 from backends.options import SAMPLING_OPTIONS, check_options
-from backends.types import Completion, Health, Prompt, Request, StreamItem
+from backends.types import Completion, Health, Message, Prompt, Request, StreamItem
 
 __all__ = ["AsyncBackend", "Backend", "ThreadedBackend"]
 
 M = TypeVar("M", bound=BaseModel)
+# `type` is a class attribute below (the word of the configuration) and would shadow the builtin.
+_ModelClass: TypeAlias = type[M]
+_Steps: TypeAlias = Generator[tuple[Message, ...], Completion, M]
 
 
 class Backend(abc.ABC):
@@ -92,7 +95,7 @@ class Backend(abc.ABC):
 
     def stream(self, prompt: Prompt, **options: Any) -> Iterator[str]:
         """Yield text pieces as they come."""
-        with contextlib.closing(_generator(self.stream_items(prompt, **options))) as items:
+        with contextlib.closing(_Closing(self.stream_items(prompt, **options))) as items:
             for item in items:
                 if isinstance(item, str):
                     yield item
@@ -113,9 +116,9 @@ class Backend(abc.ABC):
         """``generate`` for asynchronous callers."""
         return (await self.acomplete(prompt, **options)).text
 
-    def generate_json(self, prompt: Prompt, schema: type[M], **options: Any) -> M:
+    def generate_json(self, prompt: Prompt, schema: _ModelClass[M], **options: Any) -> M:
         """Return an instance of ``schema``, or raise MalformedResponseError after one repair."""
-        steps = structured_steps(self._request(prompt, options).messages, schema, self.constrains_json)
+        steps: _Steps[M] = structured_steps(self._request(prompt, options).messages, schema, self.constrains_json)
         call = self._json_options(schema, options)
         messages = next(steps)
         while True:
@@ -125,9 +128,9 @@ class Backend(abc.ABC):
             except StopIteration as done:
                 return done.value  # type: ignore[no-any-return]  # typeshed: StopIteration.value is Any
 
-    async def agenerate_json(self, prompt: Prompt, schema: type[M], **options: Any) -> M:
+    async def agenerate_json(self, prompt: Prompt, schema: _ModelClass[M], **options: Any) -> M:
         """``generate_json`` for asynchronous callers."""
-        steps = structured_steps(self._request(prompt, options).messages, schema, self.constrains_json)
+        steps: _Steps[M] = structured_steps(self._request(prompt, options).messages, schema, self.constrains_json)
         call = self._json_options(schema, options)
         messages = next(steps)
         while True:
@@ -206,7 +209,7 @@ class Backend(abc.ABC):
             deadline=time.monotonic() + timeout,
         )
 
-    def _json_options(self, schema: type[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
+    def _json_options(self, schema: _ModelClass[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
         if not self.constrains_json:
             return dict(options)
         return {**options, "json_schema": schema.model_json_schema()}
@@ -277,7 +280,7 @@ class ThreadedBackend(Backend):
         return await asyncio.to_thread(self.complete, prompt, **options)
 
     async def astream_items(self, prompt: Prompt, **options: Any) -> AsyncIterator[StreamItem]:
-        items = _generator(self.stream_items(prompt, **options))
+        items = _Closing(self.stream_items(prompt, **options))
         try:
             while (item := await asyncio.to_thread(next, items, None)) is not None:
                 yield item
@@ -285,7 +288,7 @@ class ThreadedBackend(Backend):
             await asyncio.to_thread(items.close)
 
 
-def _messages(prompt: Prompt, owner: str) -> tuple[Mapping[str, Any], ...]:
+def _messages(prompt: Prompt, owner: str) -> tuple[Message, ...]:
     if isinstance(prompt, str):
         return ({"role": "user", "content": prompt},)
     if not isinstance(prompt, Sequence) or not prompt:
@@ -297,10 +300,10 @@ def _messages(prompt: Prompt, owner: str) -> tuple[Mapping[str, Any], ...]:
             raise InvalidRequestError(
                 f'message {position} must be an object with "role" and "content", not {message!r:.60}', provider=owner
             )
-    return tuple(prompt)
+    return tuple(cast(Sequence[Message], prompt))
 
 
-class _generator(Iterator[StreamItem]):
+class _Closing(Iterator[StreamItem]):
     """Gives any iterator the ``close`` that generators have."""
 
     def __init__(self, source: Iterator[StreamItem]) -> None:

@@ -141,9 +141,7 @@ class InvalidRequestError(BackendError):
 class ContextLengthError(InvalidRequestError):
     """The prompt does not fit into the model's context."""
 
-    def __init__(
-        self, message: str, *, tokens: int | None = None, limit: int | None = None, **details: Any
-    ) -> None:
+    def __init__(self, message: str, *, tokens: int | None = None, limit: int | None = None, **details: Any) -> None:
         super().__init__(message, **details)
         self.tokens = tokens
         self.limit = limit
