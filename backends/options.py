@@ -7,39 +7,51 @@ set"; every other value is kept as it is, so an explicit 0 stays 0.
 from __future__ import annotations
 
 import difflib
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from backends.exceptions import InvalidRequestError
 
-__all__ = ["GENERATION_OPTIONS", "SAMPLING_OPTIONS", "check_options", "near_miss"]
+__all__ = ["GENERATION_OPTIONS", "SAMPLING_OPTIONS", "check_options", "near_miss", "option_schema"]
 
 
-def _number(low: float, high: float, what: str) -> Callable[[Any], float]:
-    def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+@dataclass(frozen=True, slots=True)
+class _Number:
+    low: float
+    high: float
+
+    def __call__(self, value: Any) -> float:
+        what = f"between {self.low:g} and {self.high:g}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"must be a number, {what}")
-        if not low <= value <= high:
+        if not self.low <= value <= self.high:
             raise ValueError(f"must be {what}")
         return value
 
-    return check
+    def schema(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": self.low, "maximum": self.high}
 
 
-def _integer(low: int | None, what: str) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
+@dataclass(frozen=True, slots=True)
+class _Integer:
+    low: int | None
+
+    def __call__(self, value: Any) -> int:
+        what = "any" if self.low is None else f"{self.low} or more"
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError(f"must be a whole number, {what}")
-        if low is not None and value < low:
+        if self.low is not None and value < self.low:
             raise ValueError(f"must be {what}")
         return value
 
-    return check
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer"} if self.low is None else {"type": "integer", "minimum": self.low}
 
 
 def _positive_seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
         raise ValueError("must be a number of seconds above 0")
     return float(value)
 
@@ -75,15 +87,15 @@ def _any(value: Any) -> Any:
 
 #: How a model draws its next token. Every engine knows most of them.
 SAMPLING_OPTIONS: Mapping[str, Callable[[Any], Any]] = {
-    "max_tokens": _integer(1, "1 or more"),
-    "temperature": _number(0.0, 2.0, "between 0 and 2"),
-    "top_p": _number(0.0, 1.0, "between 0 and 1"),
-    "top_k": _integer(0, "0 or more"),
-    "min_p": _number(0.0, 1.0, "between 0 and 1"),
-    "frequency_penalty": _number(-2.0, 2.0, "between -2 and 2"),
-    "presence_penalty": _number(-2.0, 2.0, "between -2 and 2"),
-    "repeat_penalty": _number(0.0, 10.0, "between 0 and 10"),
-    "seed": _integer(None, "any"),
+    "max_tokens": _Integer(1),
+    "temperature": _Number(0.0, 2.0),
+    "top_p": _Number(0.0, 1.0),
+    "top_k": _Integer(0),
+    "min_p": _Number(0.0, 1.0),
+    "frequency_penalty": _Number(-2.0, 2.0),
+    "presence_penalty": _Number(-2.0, 2.0),
+    "repeat_penalty": _Number(0.0, 10.0),
+    "seed": _Integer(None),
     "stop": _stop,
 }
 
@@ -97,6 +109,28 @@ GENERATION_OPTIONS: Mapping[str, Callable[[Any], Any]] = {
     "tools": _list_of_mappings,
     "tool_choice": _any,
 }
+
+
+_SHAPES: Mapping[Callable[[Any], Any], dict[str, Any]] = {
+    _positive_seconds: {"type": "number", "exclusiveMinimum": 0},
+    _stop: {
+        "anyOf": [
+            {"type": "string", "minLength": 1},
+            {"type": "array", "items": {"type": "string", "minLength": 1}},
+        ]
+    },
+    _name: {"type": "string", "minLength": 1},
+    _mapping: {"type": "object"},
+    _list_of_mappings: {"type": "array", "items": {"type": "object"}},
+}
+
+
+def option_schema(name: str) -> dict[str, Any]:
+    """What the option takes, as JSON Schema; the same ranges that ``check_options`` holds."""
+    check = GENERATION_OPTIONS[name]
+    if isinstance(check, _Number | _Integer):
+        return check.schema()
+    return dict(_SHAPES.get(check, {}))
 
 
 def near_miss(name: str, known: Iterable[str]) -> str:
