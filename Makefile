@@ -3,39 +3,46 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.stamp
+PIP_INSTALL := $(BIN)/python -m pip install --progress-bar on -c constraints.txt
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check lint types install install-dev clean
+.PHONY: help demo test check lint types test-cli test-ipfs install install-dev schema clean
 
-demo: install  ## run the main job on the embedded model: claims from a story, evidence by CID
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: install  ## set up, then the main job: claims from a story, evidence by CID
 	$(BIN)/python -m scripts.demo
 
-test: install-dev lint types  ## the whole test suite
-	$(BIN)/python -m pytest -m "not cli and not ipfs and not web"
+test: install-dev  ## set up, then the whole test suite (real programs: test-cli, test-ipfs)
+	$(PYTEST) -m "not cli and not ipfs and not postgres and not web" --durations=15
 
-check: lint types  ## the inner loop: under a minute
-	$(BIN)/python -m pytest -q -x -m "not slow and not cli and not ipfs and not postgres and not web"
+check: install-dev lint types  ## the inner loop, under a minute
+	$(PYTEST) -q -x -m "not slow and not cli and not ipfs and not postgres and not web"
 
-lint:
+lint: install-dev  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types:
+types: install-dev  ## mypy --strict
 	$(BIN)/mypy
 
 install: $(STAMP)-run
 install-dev: $(STAMP)-dev
 
 $(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP)-run: requirements.txt constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -r requirements.txt -c constraints.txt
-	touch $@
+	@echo "Installing what the default needs. llama-cpp-python is compiled here: about 3 minutes on 2 cores."
+	$(PIP_INSTALL) -r requirements.txt
+	@touch $@
 
-$(STAMP)-dev: pyproject.toml requirements.txt constraints.txt | $(STAMP)-run
-	$(BIN)/python -m pip install -r requirements-dev.txt -c constraints.txt
-	touch $@
+$(STAMP)-dev: requirements-dev.txt requirements.txt constraints.txt $(STAMP)-run
+	$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
 
-clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+clean:  ## remove what was made here (never statefiles)
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
