@@ -11,7 +11,7 @@ except ModuleNotFoundError as error:
     if error.name not in {"click", "pydantic", "rich"}:
         raise
     print(
-        f"error: the package {error.name} is not installed here; run `make demo` once, then use .venv/bin/python run.py",
+        f"error: the package {error.name} is not installed here; run `make demo` once, then .venv/bin/python run.py",
         file=sys.stderr,
     )
     raise SystemExit(2) from None

@@ -1,1 +1,1 @@
-"""The commands of run.py, one file each. Everything here may import config, mediator and backends; nothing imports this."""
+"""The commands of run.py, one file each. They may import everything below them; nothing imports this."""

@@ -35,7 +35,13 @@ def _option(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str,
 @click.option("--max-tokens", type=click.IntRange(min=1), help="At most this many tokens.")
 @click.option("--temperature", type=click.FloatRange(0, 2), help="0 is the likeliest text.")
 @click.option(
-    "--option", "-o", "options", multiple=True, callback=_option, metavar="NAME=VALUE", help="Any other option of the backend; may be given again."
+    "--option",
+    "-o",
+    "options",
+    multiple=True,
+    callback=_option,
+    metavar="NAME=VALUE",
+    help="Any other option of the backend; may be given again.",
 )
 @click.option("--stream/--no-stream", default=None, help="Print the text as it comes. Default: on a terminal.")
 @json_option

@@ -59,7 +59,9 @@ class _LazyGroup(click.Group):
     metavar="FILE",
     help="The configuration. Default: $COMPLAINT_GENERATOR_CONFIG, else config.llm_router.json beside run.py.",
 )
-@click.option("--verbose", "-v", is_flag=True, help="Log what happens to standard error (never a key, never your text).")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Log what happens to standard error (never a key, never your text)."
+)
 @click.version_option("0.1.0", prog_name="complaint-generator")
 @click.pass_context
 def cli(ctx: click.Context, config_file: Path | None, verbose: bool) -> None:

@@ -51,7 +51,10 @@ def main() -> None:
         step("4. Fetch it back by its CID.", "evidence", "get", cid, "--output", str(back))
         if back.read_bytes() != EVIDENCE.read_bytes():
             raise SystemExit("what came back is not what went in")
-    print(f"\nThe same bytes came back: {cid}\nNext: python run.py --help, or edit config.llm_router.json to switch models.")
+    print(
+        f"\nThe same bytes came back: {cid}\n"
+        "Next: python run.py --help, or edit config.llm_router.json to switch models."
+    )
 
 
 def _cid(added: object) -> str:

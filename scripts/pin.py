@@ -14,7 +14,8 @@ _NOT_PINNED = {"complaint-generator", "pip", "setuptools", "wheel"}
 def main() -> None:
     """Print one `name==version` a line, sorted."""
     versions = {
-        re.sub(r"[-_.]+", "-", found.metadata["Name"]).lower(): found.version.partition("+")[0] for found in distributions()
+        re.sub(r"[-_.]+", "-", found.metadata["Name"]).lower(): found.version.partition("+")[0]
+        for found in distributions()
     }
     print("# The versions that the tests passed with. Written by `python -m scripts.pin`.")
     for name in sorted(versions.keys() - _NOT_PINNED):
