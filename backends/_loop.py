@@ -30,6 +30,11 @@ class LoopThread:
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
 
+    @property
+    def started(self) -> bool:
+        """Whether the loop runs in this process; it does from the first use to ``close``."""
+        return self._loop is not None and self._pid == os.getpid()
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` to its end and return what it returns. An interrupt cancels it."""
         try:
@@ -131,4 +136,6 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         if pending:
             loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
+        # Name look-ups run in the loop's executor; its threads would stay behind.
+        loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()

@@ -254,7 +254,8 @@ class AsyncBackend(Backend):
         """Give back what belongs to the running event loop."""
 
     def close(self) -> None:
-        self._loop_thread.run(self.aclose())
+        if self._loop_thread.started:
+            self._loop_thread.run(self.aclose())
         if self._owns_loop:
             self._loop_thread.close()
 

@@ -72,6 +72,8 @@ class BackendError(Exception):
 
     #: Whether the same request may succeed when it is sent again, if the instance does not say.
     default_retryable: ClassVar[bool] = False
+    #: Text that had arrived when it went wrong; a stream has some.
+    partial: str = ""
 
     def __init__(
         self,
