@@ -19,6 +19,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,8 +50,8 @@ class Backend(abc.ABC):
     local: bool = False
     #: Whether the engine itself holds an answer to a ``json_schema``.
     constrains_json: bool = False
-    #: The options that calls and constructors may set.
-    known_options: ClassVar[frozenset[str]] = frozenset(SAMPLING_OPTIONS) | {"timeout", "json_schema"}
+    #: The options that calls and constructors may set. Instances may narrow it.
+    known_options: frozenset[str] = frozenset(SAMPLING_OPTIONS) | {"timeout", "json_schema"}
     #: Seconds that a call may take when nobody says otherwise.
     default_timeout: ClassVar[float] = 120.0
 
@@ -305,15 +306,19 @@ def _messages(prompt: Prompt, owner: str) -> tuple[Message, ...]:
 
 
 class _Closing(Iterator[StreamItem]):
-    """Gives any iterator the ``close`` that generators have."""
+    """Gives any iterator the ``close`` that generators have, safe while another thread is inside ``next``."""
 
     def __init__(self, source: Iterator[StreamItem]) -> None:
         self._source = source
+        # A cancelled task leaves its thread inside next(); a running generator cannot be closed.
+        self._turn = threading.Lock()
 
     def __next__(self) -> StreamItem:
-        return next(self._source)
+        with self._turn:
+            return next(self._source)
 
     def close(self) -> None:
         close = getattr(self._source, "close", None)
         if close is not None:
-            close()
+            with self._turn:
+                close()
