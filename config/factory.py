@@ -1,0 +1,124 @@
+"""Builds what a configuration describes: backends, evidence store, mediator. Engines are imported when built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from backends.exceptions import ConfigurationError
+from config.entries import BackendEntry, HuggingFaceEntry, LLMRouterEntry, OpenAIEntry, WorkstationEntry
+from config.models import Config
+from config.problems import ConfigProblems, Problem, nearest, show
+
+if TYPE_CHECKING:
+    from backends.base import Backend
+    from mediator import Mediator
+    from mediator.evidence import EvidenceStore
+
+__all__ = ["build_backend", "build_evidence_store", "build_mediator"]
+
+
+def build_backend(
+    source: Config | BackendEntry, id: str | None = None, *, env: Mapping[str, str] | None = None
+) -> Backend:
+    """The backend of one entry, or of a whole configuration: the one of that ``id``, else the mediator's first.
+
+    In a whole configuration the mediator's ``privacy``, ``timeout`` and ``max_retries`` hold for the backend too.
+    """
+    if not isinstance(source, Config):
+        return _built(source, {}, os.environ if env is None else env)
+    entry = _entry(source, source.used_ids[0] if id is None else id)
+    return _built(entry, _inherited(source), os.environ if env is None else env)
+
+
+def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> Mediator:
+    """The mediator with its backends in order and its evidence store."""
+    from contextlib import ExitStack
+
+    from mediator import Mediator
+
+    env = os.environ if env is None else env
+    entries = [_entry(config, name) for name in config.used_ids]
+    missing = [problem for entry in entries for problem in _unset_problems(entry, config)]
+    if missing:
+        raise ConfigProblems(missing)
+    with ExitStack() as opened:
+        backends = []
+        for entry in entries:
+            backend = _built(entry, _inherited(config), env)
+            opened.callback(backend.close)
+            backends.append(backend)
+        store = build_evidence_store(config, env=env)
+        opened.callback(store.close)
+        mediator = Mediator(backends=backends, evidence=store)
+        opened.pop_all()
+    return mediator
+
+
+def build_evidence_store(config: Config, *, env: Mapping[str, str] | None = None) -> EvidenceStore:
+    """The evidence store that the configuration describes."""
+    from mediator.evidence import EvidenceStore
+
+    assert config.EVIDENCE.path is not None
+    return EvidenceStore(config.EVIDENCE.path)
+
+
+def _entry(config: Config, name: str) -> BackendEntry:
+    for entry in config.BACKENDS:
+        if entry.id == name:
+            return entry
+    near = nearest(name, [entry.id for entry in config.BACKENDS])
+    problem = Problem(f"there is no backend {show(name)} in the configuration", file=_file(config), near_miss=near)
+    raise ConfigProblems([problem])
+
+
+def _inherited(config: Config) -> dict[str, Any]:
+    if config.MEDIATOR is None:
+        return {}
+    settings = config.MEDIATOR
+    held = {"privacy": settings.privacy, "timeout": settings.timeout, "max_retries": settings.max_retries}
+    return {name: value for name, value in held.items() if value is not None}
+
+
+def _unset_problems(entry: BackendEntry, config: Config | None = None) -> list[Problem]:
+    file = _file(config) if config else ""
+    return [Problem(text, path, file) for path, text in entry.unset]
+
+
+def _file(config: Config) -> str:
+    return str(config.file) if config.file is not None else ""
+
+
+def _built(entry: BackendEntry, inherited: Mapping[str, Any], env: Mapping[str, str]) -> Backend:
+    missing = _unset_problems(entry)
+    if missing:
+        raise ConfigProblems(missing)
+    arguments = {**inherited, **entry.arguments()}
+    backend = _made(entry, arguments, env)
+    if backend.privacy == "local_only" and not backend.local:
+        backend.close()
+        raise ConfigurationError(
+            'sends text off this machine, and privacy is "local_only"; choose a local backend', provider=entry.id
+        )
+    return backend
+
+
+def _made(entry: BackendEntry, arguments: dict[str, Any], env: Mapping[str, str]) -> Backend:
+    match entry:
+        case LLMRouterEntry():
+            from backends.llm_router_backend import LLMRouterBackend
+
+            return LLMRouterBackend(**arguments, env=env)
+        case OpenAIEntry():
+            from backends.openai import OpenAIBackend
+
+            return OpenAIBackend(**arguments, env=env)
+        case HuggingFaceEntry():
+            from backends.huggingface import HuggingFaceBackend
+
+            return HuggingFaceBackend(**arguments, env=env)
+        case WorkstationEntry():
+            from backends.workstation import WorkstationBackend
+
+            return WorkstationBackend(**arguments)

@@ -1,0 +1,156 @@
+"""What a configuration file may say: its five sections, typed and frozen."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo
+from pydantic.json_schema import WithJsonSchema
+
+from config.entries import BackendEntry
+from config.fields import Flag, Names, NotNegative, NotOneOfError, Option, Part, Place, Port, Secret, Text
+from config.problems import show
+
+__all__ = ["Application", "Config", "Evidence", "Log", "Mediator"]
+
+_APPLICATIONS = ("cli", "server")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LEVEL_NAMES = {**{level: level for level in _LEVELS}, "WARN": "WARNING", "FATAL": "CRITICAL"}
+
+
+class Mediator(Part):
+    """Which backends are used, in which order, and for whom."""
+
+    backends: Names
+    privacy: Literal["local_only"] | None = None
+    #: Whether the next backend is tried when one fails.
+    fallback: Flag = True
+    #: Defaults for the backends that do not set their own.
+    timeout: Annotated[float | None, Option("timeout")] = None
+    max_retries: NotNegative | None = None
+    user_id: Text | None = None
+    #: Where the matter belongs: a court's jurisdiction and the state whose law applies.
+    jurisdiction: Text | None = None
+    state: Text | None = None
+
+
+def _application_types(value: Any) -> Any:
+    """A list, one name, or the historical object ``{"server": "server"}``."""
+    if isinstance(value, dict):
+        named = [(key, name) for key, name in value.items() if name not in (None, False)]
+        value = [name if isinstance(name, str) else key for key, name in named]
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not items or not all(isinstance(item, str) for item in items):
+        raise ValueError(f"must name {' or '.join(_APPLICATIONS)}, alone or in a list")
+    for item in items:
+        if item.lower() not in _APPLICATIONS:
+            raise NotOneOfError(f"names {show(item)}, which is no application; there are {', '.join(_APPLICATIONS)}")
+    return tuple(item.lower() for item in items)
+
+
+_APPLICATION_NAMES = {"enum": list(_APPLICATIONS)}
+
+
+class Application(Part):
+    """What ``run.py`` starts, and where a server listens."""
+
+    type: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_application_types),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    _APPLICATION_NAMES,
+                    {"type": "array", "items": _APPLICATION_NAMES, "minItems": 1},
+                    {"type": "object", "description": "The historical form."},
+                ]
+            }
+        ),
+    ] = ("cli",)
+    host: Text = "127.0.0.1"
+    port: Port = 8000
+    #: What programs must show when the address is not this machine's own.
+    token: Secret | None = None
+
+
+def _level(value: Any) -> Any:
+    if not isinstance(value, str) or value.upper() not in _LEVEL_NAMES:
+        raise NotOneOfError(f"must be one of {', '.join(_LEVELS)}", _LEVEL_NAMES)
+    return _LEVEL_NAMES[value.upper()]
+
+
+class Log(Part):
+    """How much is logged, and where to beside standard error."""
+
+    level: Annotated[str, BeforeValidator(_level), WithJsonSchema({"enum": sorted(_LEVEL_NAMES)})] = "WARNING"
+    file: Place | None = None
+
+    @property
+    def number(self) -> int:
+        """The level as ``logging`` counts it."""
+        return logging.getLevelNamesMapping()[self.level]
+
+
+def _key_source(value: Any) -> Any:
+    known = isinstance(value, str) and re.fullmatch(r"keyring|passphrase|env:[A-Za-z_][A-Za-z0-9_]*", value)
+    if not known:
+        raise ValueError('must say where the key is: "env:NAME", "keyring" or "passphrase"; a key has no place here')
+    return str(value)
+
+
+def _catalog(value: Any, info: ValidationInfo) -> Any:
+    """A database URL; the file of an SQLite one is relative to the configuration's folder, like every path."""
+    if not isinstance(value, str) or "://" not in value:
+        raise ValueError('must be a database URL such as "sqlite:///catalog.db" or "postgresql+psycopg://host/name"')
+    folder = (info.context or {}).get("folder")
+    scheme, _, rest = value.partition("://")
+    if folder is None or not scheme.startswith("sqlite") or not rest.startswith("/") or rest.startswith("//"):
+        return str(value)
+    return f"{scheme}:///{FilePath(folder, rest[1:])}" if rest[1:] not in ("", ":memory:") else str(value)
+
+
+class Evidence(Part):
+    """Where evidence lives and who else keeps a copy."""
+
+    path: Place | None = None
+    profile: Literal["unixfs-v1-2025", "kubo-v1", "kubo-legacy"] | None = None
+    replicas: Names | None = None
+    #: The RPC address of an IPFS node (Kubo or Cluster).
+    kubo: Text | None = None
+    catalog: Annotated[Secret, BeforeValidator(_catalog)] | None = None
+    #: Where the key for encryption at rest comes from; the key itself never stands in the file.
+    key: Annotated[str, BeforeValidator(_key_source), WithJsonSchema({"type": "string"})] | None = None
+    privacy: Literal["local_only"] | None = None
+
+
+def _some(value: Any) -> Any:
+    if isinstance(value, list | tuple) and not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+class Config(Part):
+    """A whole configuration, checked. Paths are absolute once it comes from a file."""
+
+    BACKENDS: Annotated[tuple[BackendEntry, ...], BeforeValidator(_some), Field(min_length=1)]
+    MEDIATOR: Mediator | None = None
+    APPLICATION: Application = Application()
+    LOG: Log = Log()
+    EVIDENCE: Evidence = Evidence()
+
+    _file: FilePath | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> FilePath | None:
+        """The file that this was read from."""
+        return self._file
+
+    @property
+    def used_ids(self) -> tuple[str, ...]:
+        """The ids of the backends that the mediator tries, in order: all of them when the file names none."""
+        if self.MEDIATOR is None:
+            return tuple(entry.id for entry in self.BACKENDS)
+        return self.MEDIATOR.backends if self.MEDIATOR.fallback else self.MEDIATOR.backends[:1]
