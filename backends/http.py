@@ -67,6 +67,13 @@ class HttpStream:
         """Take the rest of the body as one answer."""
         return HttpResponse(self.status, self.headers, b"".join([chunk async for chunk in self.chunks]))
 
+    async def drain(self) -> None:
+        """Read to the end if it is near, so that the connection can serve the next call."""
+        with contextlib.suppress(TimeoutError, BackendError):
+            async with asyncio.timeout(0.1):
+                async for _ in self.chunks:
+                    pass
+
 
 class HttpClient:
     """POST and GET under one base URL. One object serves many threads and tasks, each on its own event loop."""

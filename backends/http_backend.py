@@ -1,0 +1,484 @@
+"""What all HTTP backends share: key, retries, rate limit, deadline, errors, streaming. A wire format fills the rest.
+
+A subclass is declarative: where the provider lives, what its key is called, which :class:`Wire` it speaks.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from backends.base import AsyncBackend
+from backends.exceptions import (
+    AuthenticationError,
+    BackendError,
+    ConfigurationError,
+    MalformedResponseError,
+    redact,
+)
+from backends.http import MAX_BODY_BYTES, HttpClient, HttpResponse, HttpStream
+from backends.http_errors import ErrorBody, error_from_answer, read_error_body
+from backends.http_proxies import is_loopback
+from backends.rate_limit import RateLimiter
+from backends.retries import RetryPolicy, call_with_retries
+from backends.sse import SseEvent, SseParser
+from backends.types import Attempt, Completion, Health, Request, StreamItem, ToolCall, Usage, message_text
+
+__all__ = ["HTTP_SETTINGS", "Answer", "HttpBackend", "StreamReader", "Wire"]
+
+log = logging.getLogger("backends.http")
+
+#: What the constructors take beside the options of a call.
+HTTP_SETTINGS = frozenset(
+    {
+        "api_key",
+        "base_url",
+        "headers",
+        "max_retries",
+        "model",
+        "rate_limit",
+        "rate_limit_window",
+        "retry_base_delay",
+        "retry_max_delay",
+        "verbose",
+    }
+)
+#: What a decoder raises when a document has not the documented shape.
+_WRONG_SHAPE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a wire format reads out of a provider's document. ``usage`` is None when the provider gave none."""
+
+    text: str
+    model: str | None = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    id: str | None = None
+    #: Why the provider declined, when it did.
+    declined: str | None = None
+
+
+class StreamReader(Protocol):
+    """Puts one streamed answer together."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the provider has said that the answer is complete."""
+
+    def feed(self, document: Mapping[str, Any]) -> str:
+        """Take one event's document; return the text that it adds."""
+
+    def answer(self) -> Answer:
+        """The whole, as far as it came."""
+
+
+class Wire(Protocol):
+    """One provider's documents, as pure functions of a request."""
+
+    def path(self, model: str | None, stream: bool) -> str:
+        """Where to send a request, relative to the base URL."""
+
+    def payload(self, request: Request, model: str | None, stream: bool) -> dict[str, Any]:
+        """The document to send."""
+
+    def read(self, document: Mapping[str, Any]) -> Answer:
+        """Read a whole answer. Any of KeyError, TypeError, ValueError... means a wrong shape."""
+
+    def reader(self) -> StreamReader:
+        """A reader for one streamed answer."""
+
+
+class HttpBackend(AsyncBackend):
+    """A backend behind an HTTP API. See the module."""
+
+    #: The provider's name; the id of an instance when it gets none.
+    provider: ClassVar[str] = "http"
+    #: Where the provider lives when nobody says otherwise.
+    base_url: str = ""
+    #: Variables that may hold the key, and one that may hold another base URL; first found wins.
+    api_key_env: ClassVar[tuple[str, ...]] = ()
+    base_url_env: ClassVar[tuple[str, ...]] = ()
+    default_model: ClassVar[str | None] = None
+    default_headers: ClassVar[Mapping[str, str]] = {}
+    request_id_headers: ClassVar[tuple[str, ...]] = ("x-request-id",)
+    #: What a health check asks for; it must cost nothing.
+    health_path: ClassVar[str] = "models"
+    constrains_json = True
+
+    def __init__(
+        self,
+        id: str | None = None,
+        *,
+        model: str | None = None,
+        api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_retries: int | None = None,
+        retry_base_delay: float | None = None,
+        retry_max_delay: float | None = None,
+        rate_limit: int | None = None,
+        rate_limit_window: float = 60.0,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        verbose: bool = False,
+        env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        """``env`` stands in for the environment. Everything else is as in the configuration."""
+        super().__init__(id or self.provider, **options)
+        self._env: Mapping[str, str] = os.environ if env is None else env
+        own_home = type(self).base_url
+        from_env = next((self._env[name] for name in self.base_url_env if self._env.get(name)), None)
+        self.base_url = base_url or from_env or own_home
+        self._client = HttpClient(self.base_url, provider=self.id, max_body_bytes=max_body_bytes, env=env)
+        # A key of the environment goes to the provider's own host or to the base URL of the same environment,
+        # never to a host that only the configuration names.
+        self._env_key_allowed = self.base_url in (own_home, from_env)
+        self._key_required = self._client.host == urlsplit(own_home).hostname
+        self._given_key = _usable_key(api_key, self.id)
+        self.local = is_loopback(self._client.host)
+        self.model = model or self._default_model()
+        self._fixed_headers = {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": "complaint-generator",
+            **self.default_headers,
+            **(headers or {}),
+        }
+        self._retries = RetryPolicy.from_settings(
+            max_retries=max_retries, retry_base_delay=retry_base_delay, retry_max_delay=retry_max_delay, owner=self.id
+        )
+        self._limiter = None if rate_limit is None else RateLimiter(rate_limit, rate_limit_window, owner=self.id)
+        self._log_level = logging.INFO if verbose else logging.DEBUG
+        self._wire = self._make_wire()
+
+    # -- what a provider fills in -------------------------------------------------------------
+
+    @abc.abstractmethod
+    def _make_wire(self) -> Wire:
+        """The wire format that this instance speaks."""
+
+    def _authorization(self, key: str) -> Mapping[str, str]:
+        """The headers that carry the key."""
+        return {"Authorization": f"Bearer {key}"}
+
+    def _default_model(self) -> str | None:
+        return self.default_model
+
+    # -- calls --------------------------------------------------------------------------------
+
+    async def _acomplete(self, request: Request) -> Completion:
+        tries: list[Attempt] = []
+        while True:
+            started = time.perf_counter()
+            try:
+                return await self._complete_once(request, started, tries)
+            except BackendError as error:
+                await self._wait_or_raise(error, request, tries, started)
+
+    async def _astream(self, request: Request) -> AsyncIterator[StreamItem]:
+        tries: list[Attempt] = []
+        while True:
+            begun = False
+            started = time.perf_counter()
+            try:
+                async with contextlib.aclosing(self._stream_once(request, started, tries)) as items:
+                    async for item in items:
+                        begun = True
+                        yield item
+                return
+            except BackendError as error:
+                if begun:
+                    raise
+                await self._wait_or_raise(error, request, tries, started)
+
+    async def _wait_or_raise(self, error: BackendError, request: Request, tries: list[Attempt], started: float) -> None:
+        wait = self._retries.wait_before_retry(len(tries), error, remaining=request.remaining)
+        if wait is None:
+            raise error
+        seconds = time.perf_counter() - started
+        tries.append(Attempt(self.id, self._model_of(request), type(error).__name__, seconds, error.message))
+        log.log(self._log_level, "%s: %s; trying again in %.2f s", self.id, error.message, wait)
+        await asyncio.sleep(wait)
+
+    async def _complete_once(self, request: Request, started: float, tries: list[Attempt]) -> Completion:
+        model = self._model_of(request)
+        body = self._body(self._wire.payload(request, model, False))
+        headers = self._headers()
+        if self._limiter is not None:
+            await self._limiter.aacquire(request.deadline)
+        with self._named(model):
+            response = await self._client.request(
+                "POST", self._wire.path(model, False), headers=headers, body=body, deadline=request.deadline
+            )
+            answer = self._read(response, model)
+        return self._completion(answer, request, model, response.headers, started, tries)
+
+    async def _stream_once(
+        self, request: Request, started: float, tries: list[Attempt]
+    ) -> AsyncGenerator[StreamItem, None]:
+        model = self._model_of(request)
+        body = self._body(self._wire.payload(request, model, True))
+        headers = self._headers()
+        if self._limiter is not None:
+            await self._limiter.aacquire(request.deadline)
+        pieces: list[str] = []
+        with self._named(model, pieces):
+            async with self._client.stream(
+                self._wire.path(model, True), headers=headers, body=body, deadline=request.deadline
+            ) as stream:
+                if stream.status >= 400 or _media_type(stream.headers) == "application/json":
+                    # An error, or a server that does not stream and sends the whole.
+                    answer = self._read(await stream.read(), model)
+                    if answer.text:
+                        yield answer.text
+                else:
+                    reader = self._wire.reader()
+                    async with contextlib.aclosing(self._pieces(stream, reader, model, pieces)) as texts:
+                        async for text in texts:
+                            pieces.append(text)
+                            yield text
+                    answer = reader.answer()
+                    self._check_declined(answer, stream.headers, model)
+                yield self._completion(answer, request, model, stream.headers, started, tries)
+                await stream.drain()
+
+    async def _pieces(
+        self, stream: HttpStream, reader: StreamReader, model: str | None, pieces: list[str]
+    ) -> AsyncGenerator[str, None]:
+        media_type = _media_type(stream.headers)
+        if media_type not in ("text/event-stream", "", "text/plain", "application/octet-stream"):
+            raise self._not_readable(f'the answer is "{media_type}", not an event stream', stream.headers, model, False)
+        parser = SseParser()
+        try:
+            async for chunk in stream.chunks:
+                for event in parser.feed(chunk):
+                    if event.data == "[DONE]":
+                        return
+                    if text := self._event(event, reader, stream, model):
+                        yield text
+        except MalformedResponseError:
+            if not reader.finished:
+                raise
+        for event in parser.close():
+            if event.data != "[DONE]" and (text := self._event(event, reader, stream, model)):
+                yield text
+        if not reader.finished:
+            raise self._not_readable("the stream ended before the answer was complete", stream.headers, model)
+
+    def _event(self, event: SseEvent, reader: StreamReader, stream: HttpStream, model: str | None) -> str:
+        try:
+            document = json.loads(event.data)
+            if document.get("error") is None:
+                return reader.feed(document)
+            problem = read_error_body(document)
+        except (*_WRONG_SHAPE, RecursionError) as error:
+            raise self._not_readable("an event of the stream cannot be read", stream.headers, model) from error
+        raise self._error(200, stream.headers, problem, model)
+
+    async def _post_document(
+        self, path: str, payload: Mapping[str, Any], model: str | None, deadline: float
+    ) -> Mapping[str, Any]:
+        """One request beside the completions, with the same retries, limit and errors."""
+
+        async def once() -> Mapping[str, Any]:
+            if self._limiter is not None:
+                await self._limiter.aacquire(deadline)
+            with self._named(model):
+                response = await self._client.request(
+                    "POST", path, headers=self._headers(), body=self._body(payload), deadline=deadline
+                )
+                return self._document(response, model)
+
+        return await call_with_retries(once, self._retries, deadline=deadline)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def _read(self, response: HttpResponse, model: str | None) -> Answer:
+        document = self._document(response, model)
+        try:
+            answer = self._wire.read(document)
+        except _WRONG_SHAPE as error:
+            raise self._not_readable(
+                f"the answer has not the documented shape; check base_url ({self._client.host})",
+                response.headers,
+                model,
+            ) from error
+        self._check_declined(answer, response.headers, model)
+        return answer
+
+    def _document(self, response: HttpResponse, model: str | None) -> Mapping[str, Any]:
+        """The JSON object of an answer that is no error."""
+        if response.status >= 400:
+            raise self._error(response.status, response.headers, read_error_body(response.body), model)
+        try:
+            document = json.loads(response.body)
+        except (ValueError, RecursionError) as error:
+            what = "empty" if not response.body.strip() else f'no JSON document but "{response.content_type}"'
+            # A web page in place of an answer comes from a wrong address; asking again will not help.
+            again = response.content_type != "text/html"
+            raise self._not_readable(f"the answer is {what}; check base_url", response.headers, model, again) from error
+        if not isinstance(document, Mapping):
+            raise self._not_readable("the answer is not a JSON object", response.headers, model)
+        if document.get("error"):
+            raise self._error(response.status, response.headers, read_error_body(document), model)
+        return document
+
+    def _check_declined(self, answer: Answer, headers: Mapping[str, str], model: str | None) -> None:
+        if answer.declined is not None:
+            raise self._error(
+                400, headers, ErrorBody(message=answer.declined, codes=frozenset({"content_filter"})), model
+            )
+
+    def _completion(
+        self,
+        answer: Answer,
+        request: Request,
+        model: str | None,
+        headers: Mapping[str, str],
+        started: float,
+        tries: list[Attempt],
+    ) -> Completion:
+        seconds = time.perf_counter() - started
+        if log.isEnabledFor(self._log_level):
+            log.log(self._log_level, "%s: %s answered in %.3f s", self.id, answer.model or model, seconds)
+        return Completion(
+            text=answer.text,
+            provider=self.id,
+            model=answer.model or model,
+            usage=answer.usage or _estimated(request, answer.text),
+            finish_reason=answer.finish_reason,
+            latency=seconds,
+            attempts=(*tries, Attempt(self.id, model, None, seconds)),
+            request_id=self._request_id(headers) or answer.id,
+            tool_calls=answer.tool_calls,
+        )
+
+    # -- failures -----------------------------------------------------------------------------
+
+    def _error(self, status: int, headers: Mapping[str, str], body: ErrorBody, model: str | None) -> BackendError:
+        return error_from_answer(
+            status,
+            headers,
+            body,
+            provider=self.id,
+            model=model,
+            request_id=self._request_id(headers),
+            key_names=" or ".join(("api_key", *self.api_key_env[:1])),
+            secret=self._key(),
+        )
+
+    def _not_readable(
+        self, message: str, headers: Mapping[str, str], model: str | None, again: bool = True
+    ) -> MalformedResponseError:
+        return MalformedResponseError(
+            message, provider=self.id, model=model, request_id=self._request_id(headers), retryable=again
+        )
+
+    @contextlib.contextmanager
+    def _named(self, model: str | None, pieces: list[str] | None = None) -> Any:
+        """Complete the errors of the layers below: whose model, and what had arrived."""
+        try:
+            yield
+        except BackendError as error:
+            error.provider = error.provider or self.id
+            error.model = error.model or model
+            if pieces:
+                error.partial = "".join(pieces)
+            raise
+
+    def _request_id(self, headers: Mapping[str, str]) -> str | None:
+        for name in self.request_id_headers:
+            if value := headers.get(name):
+                return value
+        return None
+
+    # -- request ------------------------------------------------------------------------------
+
+    def _model_of(self, request: Request) -> str | None:
+        model: str | None = request.options.get("model", self.model)
+        return model
+
+    def _body(self, payload: Mapping[str, Any]) -> bytes:
+        try:
+            return json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"the request is no JSON: {redact(str(error))}", provider=self.id) from error
+
+    def _headers(self) -> dict[str, str]:
+        key = self._key()
+        if key is not None:
+            return {**self._fixed_headers, **self._authorization(key)}
+        if self._key_required:
+            names = " or ".join(self.api_key_env) or "the environment"
+            raise AuthenticationError(f"there is no API key; set {names}, or api_key", provider=self.id)
+        return self._fixed_headers
+
+    def _key(self) -> str | None:
+        if self._given_key is not None:
+            return self._given_key.get_secret_value()
+        if self._env_key_allowed:
+            for name in self.api_key_env:
+                if (found := _usable_key(self._env.get(name), self.id)) is not None:
+                    return found.get_secret_value()
+        return None
+
+    # -- health, end --------------------------------------------------------------------------
+
+    async def ahealth(self, within: float = 5.0) -> Health:
+        """``health`` for asynchronous callers."""
+        started = time.perf_counter()
+        try:
+            response = await self._client.request(
+                "GET", self.health_path, headers=self._headers(), deadline=time.monotonic() + within
+            )
+            # A server without this path is there all the same.
+            if response.status >= 400 and response.status not in (404, 405, 501):
+                raise self._error(response.status, response.headers, read_error_body(response.body), self.model)
+        except BackendError as error:
+            return Health(False, error.message, self.id, self.model, self.local)
+        seconds = time.perf_counter() - started
+        return Health(True, f"{self._client.host} answers", self.id, self.model, self.local, seconds)
+
+    def health(self) -> Health:
+        return self._loop_thread.run(self.ahealth())
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    def close(self) -> None:
+        super().close()
+        self._client.close()
+
+
+def _usable_key(key: str | SecretStr | None, owner: str) -> SecretStr | None:
+    """The key without the white space that copying adds; None when there is none."""
+    text = (key.get_secret_value() if isinstance(key, SecretStr) else key or "").strip()
+    if not text:
+        return None
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ConfigurationError("the API key holds characters that no key has; copy it again", provider=owner)
+    return SecretStr(text)
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _estimated(request: Request, text: str) -> Usage:
+    """About four characters are a token in English; marked as estimated."""
+    prompt = sum(len(message_text(message)) for message in request.messages)
+    return Usage(prompt_tokens=(prompt + 3) // 4, completion_tokens=(len(text) + 3) // 4, estimated=True)

@@ -1,0 +1,120 @@
+"""OpenAI, and every server that speaks its API: vLLM, llama-server, Ollama, LM Studio, Azure's v1, OpenRouter.
+
+``OpenAICompatibleBackend`` is the declarative base: a provider names its base URL, the variables of its key and
+its headers. ``OpenAIBackend`` is the one of the configuration's ``"type": "openai"``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from backends.exceptions import ConfigurationError, InvalidRequestError, MalformedResponseError
+from backends.http_backend import HTTP_SETTINGS, HttpBackend, Wire
+from backends.openai_chat import ChatWire
+from backends.openai_responses import ResponsesWire
+from backends.options import GENERATION_OPTIONS
+
+__all__ = ["OPENAI_SETTINGS", "OpenAIBackend", "OpenAICompatibleBackend"]
+
+OPENAI_SETTINGS = HTTP_SETTINGS | {"api", "embedding_model"}
+#: Documented request fields that pass through as they are. ``extra_body`` is for what a server has of its own.
+_PASS_THROUGH = frozenset(
+    {"extra_body", "logit_bias", "parallel_tool_calls", "reasoning_effort", "service_tier", "user", "verbosity"}
+)
+#: What llama.cpp, vLLM and others know and OpenAI itself refuses.
+_NOT_AT_OPENAI = frozenset({"top_k", "min_p", "repeat_penalty"})
+
+
+class OpenAICompatibleBackend(HttpBackend):
+    """Any server that speaks the OpenAI API. See the module."""
+
+    known_options = frozenset(GENERATION_OPTIONS) | _PASS_THROUGH
+
+    def __init__(
+        self,
+        id: str | None = None,
+        *,
+        api: Literal["chat", "responses"] = "chat",
+        embedding_model: str | None = None,
+        **settings: Any,
+    ) -> None:
+        if api not in ("chat", "responses"):
+            raise ConfigurationError(
+                f'api must be "chat" or "responses", not {api!r:.40}', provider=id or self.provider
+            )
+        self._api = api
+        self._embedding_model = embedding_model
+        super().__init__(id, **settings)
+
+    def _make_wire(self) -> Wire:
+        return ResponsesWire(self.id) if self._api == "responses" else ChatWire()
+
+    async def aembed(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        timeout: float = 60.0,  # noqa: ASYNC109  # the contract's word; it becomes the call's deadline
+    ) -> list[list[float]]:
+        """One vector a text, in order, from the server's embeddings endpoint."""
+        if isinstance(texts, str) or not all(isinstance(text, str) and text for text in texts):
+            raise InvalidRequestError("texts must be a list of non-empty strings", provider=self.id)
+        if not texts:
+            return []
+        chosen = model or self._embedding_model
+        if chosen is None and self._key_required:
+            raise ConfigurationError("no embedding model is set; set embedding_model", provider=self.id)
+        payload: dict[str, Any] = {"input": list(texts), "encoding_format": "float"}
+        if chosen is not None:
+            payload["model"] = chosen
+        document = await self._post_document("embeddings", payload, chosen, time.monotonic() + timeout)
+        try:
+            rows = sorted(document["data"], key=lambda row: int(row["index"]))
+            vectors = [[float(number) for number in row["embedding"]] for row in rows]
+        except (KeyError, TypeError, ValueError) as error:
+            raise MalformedResponseError(
+                "the embeddings have not the documented shape; check base_url", provider=self.id, model=chosen
+            ) from error
+        if len(vectors) != len(texts):
+            raise MalformedResponseError(
+                f"{len(texts)} texts were sent and {len(vectors)} vectors came back", provider=self.id, model=chosen
+            )
+        return vectors
+
+    def embed(self, texts: Sequence[str], *, model: str | None = None, timeout: float = 60.0) -> list[list[float]]:
+        """``aembed`` for callers that are not asynchronous."""
+        return self._loop_thread.run(self.aembed(texts, model=model, timeout=timeout))
+
+
+class OpenAIBackend(OpenAICompatibleBackend):
+    """OpenAI's API, or any compatible server by ``base_url``."""
+
+    # OpenAI's reasoning models refuse the old name of max_tokens, other servers do not know the new one.
+
+    type = "openai"
+    provider = "openai"
+    base_url = "https://api.openai.com/v1"
+    api_key_env = ("OPENAI_API_KEY",)
+    base_url_env = ("OPENAI_BASE_URL",)
+
+    def __init__(self, id: str | None = None, **settings: Any) -> None:
+        super().__init__(id, **settings)
+        if self._client.host == "api.openai.com":
+            self.known_options = self.known_options - _NOT_AT_OPENAI
+            for name in _NOT_AT_OPENAI & self.options.keys():
+                raise ConfigurationError(
+                    f'option "{name}" does not exist at {self._client.host}; remove it or set base_url',
+                    provider=self.id,
+                )
+
+    def _default_model(self) -> str | None:
+        # Another server has models of its own; many serve one only and need no name.
+        return "gpt-5-mini" if self._client.host == "api.openai.com" else None
+
+    def _make_wire(self) -> Wire:
+        host = self._client.host
+        if self._api == "chat" and (host == "api.openai.com" or host.endswith(".openai.azure.com")):
+            return ChatWire(max_tokens_name="max_completion_tokens")
+        return super()._make_wire()
