@@ -154,8 +154,7 @@ class Backend(abc.ABC):
         Failures are raised together at the end as BatchError, whose ``results`` holds the
         successes too; with ``return_exceptions`` they stand in the list instead.
         """
-        if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
-            raise InvalidRequestError(f"max_workers must be 1 or more, not {max_workers!r}", provider=self.id)
+        self._check_batch(prompts, max_workers)
 
         def one(prompt: Prompt) -> str | BackendError:
             try:
@@ -163,20 +162,22 @@ class Backend(abc.ABC):
             except BackendError as error:
                 return error
 
-        if isinstance(prompts, str):
-            raise InvalidRequestError("prompts must be a list of prompts, not one string", provider=self.id)
         if not prompts:
             return []
         with ThreadPoolExecutor(min(max_workers, len(prompts)), thread_name_prefix=f"{self.id}-batch") as pool:
             results = list(pool.map(one, prompts))
-        failed = sum(isinstance(result, BackendError) for result in results)
-        if failed and not return_exceptions:
-            raise BatchError(f"{failed} of {len(results)} prompts failed", results=results, provider=self.id)
-        return results
+        return self._batch_results(results, return_exceptions)
 
     @abc.abstractmethod
     def health(self) -> Health:
         """Tell whether this backend could answer now. Never raises, never spends a generation."""
+
+    def preflight(self) -> Health:
+        """Tell from what is on this machine alone whether this backend could work; nobody is asked.
+
+        A backend overrides this to say which key, file or program is missing, and where text would go.
+        """
+        return Health(True, "nothing is missing", self.id, local=self.local)
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -209,6 +210,18 @@ class Backend(abc.ABC):
             json_schema=schema,
             deadline=time.monotonic() + timeout,
         )
+
+    def _check_batch(self, prompts: Sequence[Prompt], max_workers: int) -> None:
+        if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
+            raise InvalidRequestError(f"max_workers must be 1 or more, not {max_workers!r}", provider=self.id)
+        if isinstance(prompts, str):
+            raise InvalidRequestError("prompts must be a list of prompts, not one string", provider=self.id)
+
+    def _batch_results(self, results: list[str | BackendError], return_exceptions: bool) -> list[str | BackendError]:
+        failed = sum(isinstance(result, BackendError) for result in results)
+        if failed and not return_exceptions:
+            raise BatchError(f"{failed} of {len(results)} prompts failed", results=results, provider=self.id)
+        return results
 
     def _json_options(self, schema: _ModelClass[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
         if not self.constrains_json:
