@@ -1,0 +1,26 @@
+"""The mediator: a story in, grounded claims, an interview, evidence by CID and a draft out.
+
+Importing this loads no engine, opens no file and reads no environment.
+"""
+
+from mediator.claims.report import ClaimReport
+from mediator.exceptions import (
+    MediatorError,
+    NotFoundError,
+    NothingToReadError,
+    SessionBusyError,
+    SessionError,
+    SetupError,
+)
+from mediator.mediator import Mediator
+
+__all__ = [
+    "ClaimReport",
+    "Mediator",
+    "MediatorError",
+    "NotFoundError",
+    "NothingToReadError",
+    "SessionBusyError",
+    "SessionError",
+    "SetupError",
+]

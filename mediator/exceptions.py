@@ -1,0 +1,40 @@
+"""The error family of the mediator.
+
+    MediatorError
+    ├── SetupError            the mediator cannot work with what it was given
+    ├── NothingToReadError    there is no story in the text
+    ├── NotFoundError         no such session, claim, question or draft
+    └── SessionError          a session file cannot be used
+        └── SessionBusyError  another process is writing to it
+
+What goes wrong in a backend stays a ``backends.exceptions`` error; what goes wrong in the store
+stays an error of ``mediator.evidence``.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MediatorError", "NotFoundError", "NothingToReadError", "SessionBusyError", "SessionError", "SetupError"]
+
+
+class MediatorError(Exception):
+    """Something went wrong between a story and its claims."""
+
+
+class SetupError(MediatorError):
+    """The mediator cannot work with what it was given."""
+
+
+class NothingToReadError(MediatorError):
+    """There is no story in the text."""
+
+
+class NotFoundError(MediatorError):
+    """No such session, claim, question or draft."""
+
+
+class SessionError(MediatorError):
+    """A session file cannot be used."""
+
+
+class SessionBusyError(SessionError):
+    """Another process is writing to this session."""

@@ -1,0 +1,252 @@
+"""The facade: a page of methods, each a call into a part. ``Mediator(backends=[...])`` needs nothing else.
+
+Two mediators never see each other: every state is the instance's own, and nothing is opened, read
+or written before a method needs it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from backends.exceptions import ConfigurationError
+from mediator import analysis, dialogue
+from mediator.adapters import adapt
+from mediator.claims.engine import default_scorer
+from mediator.claims.extract import extract
+from mediator.claims.panel import Panel
+from mediator.claims.report import ClaimReport
+from mediator.claims.taxonomy import ClaimType, load_taxonomy
+from mediator.exceptions import NotFoundError, NothingToReadError, SetupError
+from mediator.interview import Interview
+from mediator.session import Session, session_ids
+from mediator.shelf import Shelf
+
+if TYPE_CHECKING:
+    from mediator.evidence import EvidenceStore
+
+__all__ = ["Mediator"]
+
+#: Whose evidence and session it is when nobody says.
+LOCAL_USER = "local"
+
+
+class Mediator:
+    """Turns a person's story into grounded claims, keeps their evidence, and asks what is missing."""
+
+    def __init__(
+        self,
+        backends: Sequence[Any],
+        *,
+        evidence: EvidenceStore | str | Path | None = None,
+        state_dir: str | Path | None = None,
+        user_id: str | None = None,
+        privacy: str | None = None,
+        today: dt.date | None = None,
+    ) -> None:
+        """``backends``: Backend objects or callables from text to text, asked in this order."""
+        self.backends = adapt(backends)
+        if privacy not in (None, "local_only"):
+            raise SetupError(f'privacy must be "local_only" or absent, not {privacy!r}')
+        for backend in self.backends:
+            if privacy == "local_only" and not backend.local:
+                raise ConfigurationError(
+                    "this backend sends text off the machine and privacy is local_only; choose a local backend",
+                    provider=backend.id,
+                )
+        self.privacy = privacy
+        self.user_id = LOCAL_USER if user_id is None else user_id
+        self.state_dir = Path("statefiles") if state_dir is None else Path(state_dir)
+        self._today = today
+        self._taxonomy = load_taxonomy()
+        self._shelf = Shelf(evidence if evidence is not None else self.state_dir / "evidence")
+        self._panel = Panel(self.backends, self._taxonomy, memory=self.state_dir / "checks.json")
+        self._session: Session | None = None
+
+    # -- claims -------------------------------------------------------------------------------
+
+    def extract_claims(self, text: str) -> ClaimReport:
+        """Read one story: claims with quotes, parties, dates, amounts, what is missing and what failed."""
+        return extract(
+            text, taxonomy=self._taxonomy, scorer=self._scorer, panel=self._panel, today=self._today or _today()
+        )
+
+    def analyze_complaint_legal_issues(self, text: str | None = None) -> dict[str, Any]:
+        """Classification, statutes, requirements and questions for ``text``, or for the session's story."""
+        return analysis.analyze_legal_issues(self._report(text), self._taxonomy)
+
+    # -- evidence -----------------------------------------------------------------------------
+
+    def submit_evidence(
+        self,
+        data: bytes | str,
+        evidence_type: str,
+        user_id: str | None = None,
+        description: str | None = None,
+        claim_type: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        *,
+        element: str | None = None,
+        file_name: str | None = None,
+    ) -> dict[str, Any]:
+        """Keep bytes (text is kept as UTF-8) and return their record, with ``cid``."""
+        source = data.encode() if isinstance(data, str) else data
+        return self._submit(source, evidence_type, user_id, description, claim_type, metadata, element, file_name)
+
+    def submit_evidence_file(
+        self,
+        file_path: str | Path,
+        evidence_type: str,
+        user_id: str | None = None,
+        description: str | None = None,
+        claim_type: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        *,
+        element: str | None = None,
+    ) -> dict[str, Any]:
+        """Keep a file of any size and return its record, with ``cid``."""
+        path = Path(file_path)
+        return self._submit(path, evidence_type, user_id, description, claim_type, metadata, element, path.name)
+
+    def get_evidence_by_cid(self, cid: str) -> dict[str, Any]:
+        """What is recorded about the evidence of that CID."""
+        return self._shelf.record(cid)
+
+    def retrieve_evidence(self, cid: str) -> bytes:
+        """The bytes of that CID, each block checked."""
+        return self._shelf.store.read(cid)
+
+    def open_evidence(self, cid: str) -> IO[bytes]:
+        """The bytes of that CID as a file that is read piece by piece."""
+        return self._shelf.store.open(cid)
+
+    def get_user_evidence(self, user_id: str | None = None) -> list[dict[str, Any]]:
+        """Everything that this user handed in, oldest first."""
+        return self._shelf.records(owner=self._owner(user_id))
+
+    def analyze_evidence(self, claim_type: str, user_id: str | None = None) -> dict[str, Any]:
+        """What each element of that claim has and lacks."""
+        state = None if self._session is None else self._session.state
+        records = self._shelf.records(owner=self._owner(user_id), claim_type=claim_type)
+        return analysis.analyze_evidence(self._claim(claim_type), state.report if state else None, state, records)
+
+    # -- interview ----------------------------------------------------------------------------
+
+    @property
+    def session(self) -> Session:
+        """The running interview; a new one is started when there is none."""
+        if self._session is None:
+            self._session = self._open_session(None)
+        return self._session
+
+    def io(self, text: str) -> str:
+        """One turn: the person's line in, what to show next out."""
+        return dialogue.turn(self.session, text)
+
+    def reset(self) -> None:
+        """Leave this interview; its file stays. The next turn starts a new one."""
+        if self._session is not None:
+            self._session.close()
+        self._session = None
+
+    def resume(self, session_id: str | None = None) -> str:
+        """Go on with that session, or with the latest one; returns what to show next."""
+        known = session_ids(self._sessions)
+        if session_id is None and not known:
+            raise NotFoundError("there is no session to resume yet")
+        self.reset()
+        self._session = self._open_session(known[-1] if session_id is None else session_id)
+        return dialogue.show(self._session)
+
+    def get_state(self) -> dict[str, Any]:
+        """The session in the historical shape: ``inquiries``, ``complaint``, ``log``."""
+        return dialogue.to_historical(self.session)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Start a new session from a historical state."""
+        self.reset()
+        dialogue.from_historical(self.session, state)
+
+    def save(self) -> Path:
+        """Where the session is. Every step is on the disk already."""
+        return self.session.path
+
+    def close(self) -> None:
+        """Give back the session file, the store and the backends."""
+        self.reset()
+        self._shelf.close()
+        for backend in self.backends:
+            backend.close()
+
+    def __enter__(self) -> Mediator:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # -- parts --------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _scorer(self) -> Any:
+        return default_scorer()
+
+    @property
+    def _sessions(self) -> Path:
+        return self.state_dir / "sessions"
+
+    def _open_session(self, session_id: str | None) -> Session:
+        return Session(self._sessions, Interview(self._taxonomy), self.extract_claims, session_id)
+
+    def _owner(self, user_id: str | None) -> str:
+        return self.user_id if user_id is None else user_id
+
+    def _claim(self, claim_type: str) -> ClaimType:
+        if claim_type not in self._taxonomy:
+            raise NotFoundError(f'there is no claim type "{claim_type}"; see the taxonomy for the ids')
+        return self._taxonomy[claim_type]
+
+    def _report(self, text: str | None) -> ClaimReport:
+        if text is not None:
+            return self.extract_claims(text)
+        report = None if self._session is None else self._session.state.report
+        if report is None:
+            raise NothingToReadError("nothing was told yet; give a text, or tell the story first")
+        return report
+
+    def _submit(
+        self,
+        source: bytes | Path,
+        evidence_type: str,
+        user_id: str | None,
+        description: str | None,
+        claim_type: str | None,
+        metadata: dict[str, Any] | None,
+        element: str | None,
+        file_name: str | None,
+    ) -> dict[str, Any]:
+        if element is not None:
+            self._claim(claim_type or "").element(element)
+        record = self._shelf.submit(
+            source,
+            type=evidence_type,
+            owner=self._owner(user_id),
+            complaint=None if self._session is None else self._session.id,
+            claim_type=claim_type,
+            element=element,
+            description=description,
+            file_name=file_name,
+            metadata=metadata,
+        )
+        if self._session is not None:
+            self._session.add_exhibit(
+                {"cid": record["cid"], "name": file_name or "", "claim": claim_type, "element": element,
+                 "description": description or ""}
+            )  # fmt: skip
+        return record
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
