@@ -1,0 +1,270 @@
+"""Blocks as files, in the directory layout of Kubo's flatfs, so that a Kubo repository can serve them.
+
+A block is written to a temporary file, synced, renamed, and its directory is synced before anyone is
+told that it is there. A process killed at any point leaves at most a file in ``.temp``.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+from uuid import uuid4
+
+from mediator.evidence.blockstores.base import Batch, Blockstore
+from mediator.evidence.cid import Cid
+from mediator.evidence.dagpb import MAX_BLOCK
+from mediator.evidence.errors import BlockNotFoundError, StoreFormatError, storage_error
+from mediator.evidence.filesystem import FileSystem
+
+__all__ = ["LocalBlockstore"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_SHARDING: Final = "/repo/flatfs/shard/v1/next-to-last/2\n"
+_SUFFIX: Final = ".data"
+# Blocks in flight in one batch: bounds memory to this many times the chunk size, and keeps the disk busy
+# while the next chunk is hashed.
+_IN_FLIGHT: Final = 8
+_WRITERS: Final = 4
+# Starting threads costs more than writing this many small blocks one after the other.
+_INLINE_BYTES: Final = 128 * 1024
+
+
+class LocalBlockstore(Blockstore):
+    """A flatfs directory."""
+
+    def __init__(self, path: str | os.PathLike[str], *, fs: FileSystem | None = None) -> None:
+        self._root = os.fspath(path)
+        self._temp = os.path.join(self._root, ".temp")
+        self._fs = fs if fs is not None else FileSystem()
+        self._shards: set[str] = set()
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], *, fs: FileSystem | None = None) -> LocalBlockstore:
+        """Make the directory if it is not there, and open it."""
+        store = cls(path, fs=fs)
+        try:
+            store._prepare()
+        except OSError as error:
+            raise storage_error(error, "create the blockstore", path) from error
+        return store
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, fs: FileSystem | None = None) -> LocalBlockstore:
+        """Open a directory that is a blockstore already."""
+        store = cls(path, fs=fs)
+        try:
+            sharding = (Path(path) / "SHARDING").read_text("ascii", "replace")
+        except FileNotFoundError as error:
+            raise StoreFormatError(f"{os.fspath(path)!r} is no blockstore: it has no SHARDING file") from error
+        except OSError as error:
+            raise storage_error(error, "open the blockstore", path) from error
+        if sharding.strip() != _SHARDING.strip():
+            raise StoreFormatError(
+                f"{os.fspath(path)!r} is laid out as {sharding.strip()!r}, not {_SHARDING.strip()!r}"
+            )
+        return store
+
+    def _prepare(self) -> None:
+        os.makedirs(self._root, mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            self._fs.make_dir(self._temp)
+        marker = os.path.join(self._root, "SHARDING")
+        if not os.path.exists(marker):
+            temporary = self._write_temporary(_SHARDING.encode("ascii"))
+            self._fs.rename(temporary, marker)
+        self._fs.fsync_dir(self._root)
+
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        writer = _Writer(self)
+        try:
+            yield writer
+            writer.finish()
+        except BaseException:
+            writer.abandon()
+            raise
+
+    def delete(self, cid: Cid) -> bool:
+        path = self._path(cid.multihash)
+        try:
+            self._fs.unlink(path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise storage_error(error, "delete block", path) from error
+        return True
+
+    def multihashes(self) -> Iterator[bytes]:
+        for path in self._files():
+            with contextlib.suppress(ValueError):
+                yield _multihash(path.name)
+
+    def foreign_files(self) -> Iterator[Path]:
+        """Yield what lies in the shards and is no block: the name does not decode or the place is wrong."""
+        for path in self._files():
+            try:
+                belongs = self._path(_multihash(path.name)) == str(path)
+            except ValueError:
+                belongs = False
+            if not belongs:
+                yield path
+
+    def leftovers(self) -> list[Path]:
+        """Return temporary files; only the holder of the exclusive store lock knows that nobody writes them."""
+        try:
+            return sorted(Path(self._temp).iterdir())
+        except FileNotFoundError:
+            return []
+
+    def size(self, multihash: bytes) -> int:
+        """Return the stored size of a block; 0 when it is not there."""
+        try:
+            return os.stat(self._path(multihash)).st_size
+        except FileNotFoundError:
+            return 0
+
+    def close(self) -> None:
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
+
+    def _files(self) -> Iterator[Path]:
+        try:
+            shards = sorted(os.scandir(self._root), key=lambda entry: entry.name)
+            for shard in shards:
+                if shard.name.startswith(".") or not shard.is_dir(follow_symlinks=False):
+                    continue
+                with os.scandir(shard.path) as entries:
+                    yield from (Path(entry.path) for entry in entries)
+        except OSError as error:
+            raise storage_error(error, "list the blocks in", self._root) from error
+
+    def _load(self, cid: Cid) -> bytes:
+        path = self._path(cid.multihash)
+        try:
+            return self._fs.read(path, MAX_BLOCK)
+        except FileNotFoundError as error:
+            raise BlockNotFoundError(f"block {cid} is not in the local store; run repair") from error
+        except OSError as error:
+            raise storage_error(error, "read block", path) from error
+
+    def _exists(self, cid: Cid) -> bool:
+        return os.path.exists(self._path(cid.multihash))
+
+    def _path(self, multihash: bytes) -> str:
+        name = base64.b32encode(multihash).decode("ascii").rstrip("=")
+        return os.path.join(self._root, name[-3:-1], name + _SUFFIX)
+
+    def _write_temporary(self, data: bytes) -> str:
+        path = os.path.join(self._temp, uuid4().hex)
+        fd = self._fs.create(path)
+        try:
+            try:
+                self._fs.write_all(fd, data)
+                self._fs.fsync(fd)
+            finally:
+                self._fs.close(fd)
+        except OSError:
+            with contextlib.suppress(OSError):  # the first failure is the one to report; gc removes the file
+                self._fs.unlink(path)
+            raise
+        return path
+
+    def _write(self, multihash: bytes, data: bytes) -> str:
+        """Write one block unless an undamaged copy is there; return the directory whose names must be synced."""
+        path = self._path(multihash)
+        shard = os.path.dirname(path)
+        self._ensure_shard(shard)
+        try:
+            if self._fs.read(path, len(data)) == data:
+                return shard
+        except FileNotFoundError:
+            pass
+        temporary = self._write_temporary(data)
+        try:
+            self._fs.rename(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._fs.unlink(temporary)
+            raise
+        return shard
+
+    def _ensure_shard(self, shard: str) -> None:
+        if shard in self._shards:
+            return
+        with contextlib.suppress(FileExistsError):
+            self._fs.make_dir(shard)
+        # Also when it was there: another process may have made it and not yet synced its name.
+        self._fs.fsync_dir(self._root)
+        self._shards.add(shard)
+
+    def _executor(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="evidence-blocks")
+            return self._pool
+
+
+class _Writer:
+    """One batch: the first blocks inline, further ones in threads with a bound on what is in flight."""
+
+    def __init__(self, store: LocalBlockstore) -> None:
+        self._store = store
+        self._inline_left = _INLINE_BYTES
+        self._dirty: set[str] = set()
+        self._futures: queue.SimpleQueue[Future[str]] = queue.SimpleQueue()
+        self._pending = 0
+
+    def put(self, cid: Cid, data: bytes) -> None:
+        if cid.is_identity:
+            return
+        if self._inline_left > 0:
+            self._inline_left -= max(len(data), _INLINE_BYTES // 4)
+            self._dirty.add(self._attempt(self._store._write, cid.multihash, data))
+            return
+        if self._pending >= _IN_FLIGHT:
+            self._collect()
+        self._futures.put(self._store._executor().submit(self._store._write, cid.multihash, data))
+        self._pending += 1
+
+    def finish(self) -> None:
+        while self._pending:
+            self._collect()
+        for shard in self._dirty:
+            self._attempt(self._store._fs.fsync_dir, shard)
+
+    def abandon(self) -> None:
+        """Wait for what is in flight; its errors do not matter, one is being raised already."""
+        while self._pending:
+            self._pending -= 1
+            self._futures.get().exception()
+
+    def _collect(self) -> None:
+        self._pending -= 1
+        self._dirty.add(self._attempt(self._futures.get().result))
+
+    def _attempt(self, call: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
+        try:
+            return call(*args, **options)
+        except OSError as error:
+            raise storage_error(error, "write a block below", self._store._root) from error
+
+
+def _multihash(name: str) -> bytes:
+    stem, dot, suffix = name.partition(".")
+    if dot + suffix != _SUFFIX:
+        raise ValueError(name)
+    return base64.b32decode(stem + "=" * (-len(stem) % 8))

@@ -1,0 +1,182 @@
+"""The catalog: who submitted what, when and for which claim. SQLite by default, PostgreSQL by URL.
+
+Every write is one transaction together with its custody events, durable when the ``with`` block ends.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from mediator.evidence import schema
+from mediator.evidence.custody import Chain
+from mediator.evidence.errors import (
+    CatalogCorruptError,
+    EvidenceError,
+    StorageError,
+    StorageFullError,
+    StorageReadOnlyError,
+    StoreBusyError,
+    StoreFormatError,
+)
+
+__all__ = ["Catalog"]
+
+_BUSY_TIMEOUT_S: Final = 60
+_PRAGMAS: Final = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -32768",
+    "PRAGMA trusted_schema = OFF",
+)
+# SQLite's primary result codes.
+_SQLITE_ERRORS: Final[dict[int, tuple[type[EvidenceError], str]]] = {
+    5: (StoreBusyError, "another process has held the catalog for too long; try again"),
+    6: (StoreBusyError, "another process has held the catalog for too long; try again"),
+    8: (StorageReadOnlyError, "the catalog cannot be written; check the permissions of the store"),
+    11: (CatalogCorruptError, "the catalog is damaged; restore it from a copy and run repair"),
+    13: (StorageFullError, "no space is left for the catalog; free some and submit again"),
+    14: (StorageReadOnlyError, "the catalog cannot be opened; check the permissions of the store"),
+    26: (CatalogCorruptError, "the catalog file is no database; restore it from a copy"),
+}
+
+
+class Catalog:
+    """An engine with transactions; the queries live in ``queries``."""
+
+    def __init__(self, url: str | URL, *, read_only: bool = False) -> None:
+        self.url = _with_driver(url)
+        self.read_only = read_only
+        try:
+            self._engine = _engine(self.url, read_only)
+        except (NoSuchModuleError, ImportError) as error:
+            raise StoreFormatError(
+                f"no driver for {self.url.drivername}; use sqlite:// or postgresql:// (pip install 'psycopg[binary]')"
+            ) from error
+        try:
+            with _translated():
+                self._check_schema()
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    @classmethod
+    def in_file(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Catalog:
+        """Open or make a SQLite catalog."""
+        return cls(URL.create("sqlite", database=os.fspath(path)), read_only=read_only)
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view of the catalog."""
+        with _translated(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[Connection, Chain]]:
+        """One transaction; its custody events are written with it. One writer at a time."""
+        if self.read_only:
+            raise StorageReadOnlyError("the store is open for reading only")
+        connecting = self._engine.connect().execution_options
+        with _translated(), connecting(evidence_writes=True) as connection, connection.begin():
+            chain = Chain(connection)
+            yield connection, chain
+            chain.store()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def _check_schema(self) -> None:
+        with self._engine.connect() as connection:
+            revision = _revision(connection)
+        if revision == schema.REVISION:
+            return
+        if self.read_only:
+            raise StoreFormatError(f"the catalog has schema {revision}, and this version reads {schema.REVISION}")
+        from mediator.evidence.migrate import upgrade  # alembic takes 0.2 s; needed once a catalog
+
+        upgrade(self._engine)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _with_driver(url: str | URL) -> URL:
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError as error:
+        raise StoreFormatError("the catalog URL cannot be read; write sqlite:///FILE or postgresql://…") from error
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername in ("postgresql", "postgres") else parsed
+
+
+def _engine(url: URL, read_only: bool) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    if read_only and url.database:
+        # `immutable` where nobody can write: WAL mode would want to make files beside the catalog.
+        fixed = "" if os.access(os.path.dirname(url.database) or ".", os.W_OK) else "&immutable=1"
+        url = url.set(database=f"file:{_uri_path(url.database)}", query={}).update_query_string(
+            f"uri=true&mode=ro{fixed}"
+        )
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that will write takes the lock at once: upgrading later fails instead of waiting.
+        writes = connection.get_execution_options().get("evidence_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _uri_path(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(os.path.abspath(path))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise _typed(error) from error
+
+
+def _typed(error: DBAPIError) -> EvidenceError:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        kind, advice = _SQLITE_ERRORS.get(code & 0xFF, (StorageError, "the disk refused; check it"))
+        return kind(f"{advice} (SQLite: {error.orig})")
+    state = getattr(error.orig, "sqlstate", None)
+    reason = " ".join(str(error.orig).split())
+    if state == "53100":
+        return StorageFullError(f"no space is left for the catalog: {reason}")
+    if state == "25006":
+        return StorageReadOnlyError(f"the catalog is read-only: {reason}")
+    if state in ("55P03", "40001", "40P01"):
+        return StoreBusyError(f"the catalog is busy; try again: {reason}")
+    if state and state.startswith("XX"):
+        return CatalogCorruptError(f"the catalog is damaged: {reason}")
+    return StorageError(f"the catalog database failed: {reason}")

@@ -1,0 +1,86 @@
+"""The custody log: every event carries the hash of the one before, so none can be changed,
+cut out or slipped in unseen.
+
+It lives in the catalog, so that a record and its event are one transaction: there is never one without the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from mediator.evidence.records import CustodyEvent, canonical_json, from_microseconds, to_microseconds
+from mediator.evidence.schema import custody, custody_head
+
+__all__ = ["GENESIS", "Chain", "event_from_row", "event_hash"]
+
+#: What the first event names as the one before.
+GENESIS: Final = "0" * 64
+
+_INSERT = insert(custody)
+_HEAD = select(custody_head.c.seq, custody_head.c.hash)
+_LOCKED_HEAD = _HEAD.with_for_update()
+_SET_HEAD = update(custody_head)
+
+
+class Chain:
+    """Appends events within one write transaction; ``store_head`` ends it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._seq, self._hash = connection.execute(_LOCKED_HEAD).one()
+        self._rows: list[dict[str, Any]] = []
+
+    def append(
+        self,
+        kind: str,
+        *,
+        at: datetime,
+        submission_id: str | None = None,
+        cid: str | None = None,
+        actor: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add one event."""
+        self._seq += 1
+        row: dict[str, Any] = {
+            "seq": self._seq,
+            "at": to_microseconds(at),
+            "kind": kind,
+            "submission_id": submission_id,
+            "cid": cid,
+            "actor": actor,
+            "details": canonical_json(details if details is not None else {}),
+            "previous": self._hash,
+        }
+        self._hash = row["hash"] = event_hash(row)
+        self._rows.append(row)
+
+    def store(self) -> None:
+        """Write what was appended."""
+        if self._rows:
+            self._connection.execute(_INSERT, self._rows)
+            self._connection.execute(_SET_HEAD, {"seq": self._seq, "hash": self._hash})
+            self._rows = []
+
+
+def event_hash(row: Mapping[str, Any]) -> str:
+    """Return the hash of an event: SHA-256 of the canonical JSON of all its other columns."""
+    values = {name: row[name] for name in _HASHED}
+    return hashlib.sha256(canonical_json(values).encode("ascii")).hexdigest()
+
+
+_HASHED: Final = ("seq", "at", "kind", "submission_id", "cid", "actor", "details", "previous")
+
+
+def event_from_row(row: Row[Any]) -> CustodyEvent:
+    """Return a stored event."""
+    values = dict(row._mapping)
+    values["at"] = from_microseconds(values["at"])
+    values["details"] = json.loads(values["details"])
+    return CustodyEvent(**values)
