@@ -1,0 +1,241 @@
+"""Hugging Face: hosted inference with a key, transformers on this machine without one or with ``local``.
+
+One class, two engines behind it, the same promises. ``local`` says where text goes: hosted calls go to the
+OpenAI-compatible router of Hugging Face, or to ``base_url``. torch and transformers are imported at the first local
+call.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel, SecretStr
+
+from backends.base import Backend
+from backends.exceptions import BackendError, ConfigurationError
+from backends.openai import OPENAI_SETTINGS, OpenAICompatibleBackend
+from backends.types import Completion, Health, Prompt, StreamItem
+
+if TYPE_CHECKING:
+    from backends._loop import LoopThread
+    from backends.local.shared import SharedModels
+    from backends.local.transformers_find import Wanted
+
+__all__ = ["HUGGINGFACE_SETTINGS", "HostedHuggingFaceBackend", "HuggingFaceBackend"]
+
+M = TypeVar("M", bound=BaseModel)
+# Inside the class, ``type`` is the configuration's word.
+_ModelClass: TypeAlias = type[M]
+
+_LOCAL_SETTINGS = frozenset({"device", "dtype", "gguf_file", "offline", "revision"})
+#: What the constructor takes beside the options of a call.
+HUGGINGFACE_SETTINGS = OPENAI_SETTINGS | _LOCAL_SETTINGS | {"local"}
+_KEYS = ("HUGGINGFACE_API_KEY", "HF_TOKEN", "HUGGINGFACE_HUB_TOKEN")
+# What has nothing to do on this machine: no request is repeated, nothing is logged by the request.
+_NOTHING_TO_DO_LOCALLY = frozenset({"max_retries", "retry_base_delay", "retry_max_delay", "verbose"})
+
+
+class HostedHuggingFaceBackend(OpenAICompatibleBackend):
+    """The hosted engine: https://huggingface.co/docs/inference-providers, or an endpoint of one's own."""
+
+    type = "huggingface"
+    provider = "huggingface"
+    base_url = "https://router.huggingface.co/v1"
+    api_key_env = _KEYS
+    default_model = "openai/gpt-oss-20b"
+
+
+class HuggingFaceBackend(Backend):
+    """See the module.
+
+    ``local=None`` decides by what is there, first match first: a ``base_url`` means hosted; a ``gguf_file``, or a
+    ``model`` that is a folder or a GGUF file, local; an ``api_key`` hosted; ``privacy="local_only"`` local; a key of
+    the environment hosted; nothing of all this local. Without a ``model``, local means the embedded one.
+    """
+
+    type = "huggingface"
+
+    def __init__(
+        self,
+        id: str | None = None,
+        *,
+        api_key: str | SecretStr | None = None,
+        model: str | None = None,
+        local: bool | None = None,
+        base_url: str | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        gguf_file: str | None = None,
+        offline: bool | None = None,
+        revision: str | None = None,
+        type: str | None = None,
+        privacy: str | None = None,
+        env: Mapping[str, str] | None = None,
+        loop_thread: LoopThread | None = None,
+        models: SharedModels | None = None,
+        **options: Any,
+    ) -> None:
+        """``env`` stands in for the environment, ``models`` for the process's registry of loaded models."""
+        if type is not None and type != self.type:
+            raise ConfigurationError(f'HuggingFaceBackend is of type "{self.type}", not "{type}"')
+        name = id or self.type
+        key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
+        here = os.environ if env is None else env
+        if local is None:
+            local = _is_local(model, gguf_file, base_url, key, privacy, here)
+        locals_only = {"device": device, "dtype": dtype, "gguf_file": gguf_file, "revision": revision}
+        self._engine: Backend
+        if local:
+            _refuse({"base_url": base_url, "headers": options.pop("headers", None)}, "local", name)
+            self._engine = _local_engine(
+                name,
+                _wanted(model, gguf_file, revision, offline, privacy, key, here, name),
+                device=device,
+                dtype=dtype,
+                privacy=privacy,
+                models=models,
+                **{name: value for name, value in options.items() if name not in _NOTHING_TO_DO_LOCALLY},
+            )
+        else:
+            _refuse(locals_only, "hosted", name)
+            self._engine = HostedHuggingFaceBackend(
+                name,
+                model=model,
+                api_key=key,
+                base_url=base_url,
+                privacy=privacy,
+                env=env,
+                loop_thread=loop_thread,
+                **options,
+            )
+            if privacy == "local_only" and not self._engine.local:
+                raise ConfigurationError(
+                    "hosted inference sends text off the machine and privacy is local_only; set local to true",
+                    provider=name,
+                )
+        self.id = name
+        self.privacy = privacy
+        self.options = self._engine.options
+        self.local = self._engine.local
+        self.constrains_json = self._engine.constrains_json
+        self.known_options = self._engine.known_options
+        self.model: str | None = self._engine.model  # type: ignore[attr-defined]  # both engines have it
+
+    def complete(self, prompt: Prompt, **options: Any) -> Completion:
+        return self._engine.complete(prompt, **options)
+
+    async def acomplete(self, prompt: Prompt, **options: Any) -> Completion:
+        return await self._engine.acomplete(prompt, **options)
+
+    def stream_items(self, prompt: Prompt, **options: Any) -> Iterator[StreamItem]:
+        return self._engine.stream_items(prompt, **options)
+
+    def astream_items(self, prompt: Prompt, **options: Any) -> AsyncIterator[StreamItem]:
+        return self._engine.astream_items(prompt, **options)
+
+    def generate_json(self, prompt: Prompt, schema: _ModelClass[M], **options: Any) -> M:
+        return self._engine.generate_json(prompt, schema, **options)
+
+    async def agenerate_json(self, prompt: Prompt, schema: _ModelClass[M], **options: Any) -> M:
+        return await self._engine.agenerate_json(prompt, schema, **options)
+
+    def batch_generate(
+        self,
+        prompts: Sequence[Prompt],
+        max_workers: int = 4,
+        timeout: float | None = 30,
+        return_exceptions: bool = False,
+        **options: Any,
+    ) -> list[str | BackendError]:
+        return self._engine.batch_generate(prompts, max_workers, timeout, return_exceptions, **options)
+
+    def health(self) -> Health:
+        return self._engine.health()
+
+    def preflight(self) -> Health:
+        return self._engine.preflight()
+
+    async def aclose(self) -> None:
+        """Give back what belongs to the running event loop."""
+        if isinstance(self._engine, HostedHuggingFaceBackend):
+            await self._engine.aclose()
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def _is_local(
+    model: str | None,
+    gguf_file: str | None,
+    base_url: str | None,
+    key: str | None,
+    privacy: str | None,
+    env: Mapping[str, str],
+) -> bool:
+    from backends.local.transformers_find import is_here
+
+    if base_url is not None:
+        return False
+    if gguf_file is not None or is_here(model):
+        return True
+    if key is not None:
+        return False
+    return privacy == "local_only" or not any(env.get(name, "").strip() for name in _KEYS)
+
+
+def _refuse(settings: Mapping[str, Any], engine: str, owner: str) -> None:
+    given = [name for name, value in settings.items() if value is not None]
+    if given:
+        other = "false" if engine == "local" else "true"
+        raise ConfigurationError(
+            f'"{given[0]}" has no meaning for {engine} inference; leave it out or set local to {other}', provider=owner
+        )
+
+
+def _wanted(
+    model: str | None,
+    gguf_file: str | None,
+    revision: str | None,
+    offline: bool | None,
+    privacy: str | None,
+    key: str | None,
+    env: Mapping[str, str],
+    owner: str,
+) -> Wanted:
+    from backends.local.packaged_models import packaged_gguf
+    from backends.local.transformers_find import Wanted, hub_offline
+
+    if gguf_file is not None and Path(gguf_file).expanduser().is_absolute():
+        if model is not None:
+            raise ConfigurationError(
+                "gguf_file is a full path, so model says nothing more; leave model out", provider=owner
+            )
+        model, gguf_file = gguf_file, None
+    if model is None and gguf_file is not None:
+        model = "."
+    why_not = ""
+    if privacy == "local_only":
+        why_not = "privacy is local_only"
+    elif offline:
+        why_not = "offline is set"
+    elif offline is None and (variable := hub_offline(env)):
+        why_not = f"{variable} is set"
+    return Wanted(
+        model=model if model is not None else str(packaged_gguf()),
+        gguf_file=gguf_file,
+        revision=revision,
+        may_download=not why_not,
+        why_not=why_not,
+        env=env,
+        token=key or next((env[name] for name in _KEYS if env.get(name)), None),
+    )
+
+
+def _local_engine(id: str, wanted: Wanted, **settings: Any) -> Backend:
+    # The engine's own modules are read only by those who use it.
+    from backends.local.transformers_engine import TransformersBackend
+
+    return TransformersBackend(id, wanted=wanted, **settings)
