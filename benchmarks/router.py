@@ -39,7 +39,8 @@ sys.addaudithook(refuse)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 started = time.perf_counter()
 import {module}
-print((time.perf_counter() - started) * 1000, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, len(asked))
+spent = (time.perf_counter() - started) * 1000
+print(spent, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, len(asked))
 """
 
 
@@ -145,12 +146,15 @@ def bars(found: dict[str, dict[str, Any]]) -> list[tuple[str, str, bool]]:
 def table(found: dict[str, dict[str, Any]]) -> str:
     """The figures as Markdown."""
     columns = [
-        ("import ms", "import_ms", ".0f"), ("import MiB", "import_mib", ".0f"), ("call ms", "call_ms", ".3f"),
+        ("import ms", "import_ms", ".0f"),
+        ("import MiB", "import_mib", ".0f"),
+        ("call ms", "call_ms", ".3f"),
         ("chunk us", "chunk_us", ".0f"),
-        *((f"{kind} {n} {place}", f"{kind}_{label}_{n}", ".0f")
-          for label, place in (("instant", "at once"), ("slow", "50 ms")) for kind in ("threads", "asyncio") for n in (1, 16, 64)),
-        ("cache hit us", "cache_hit_us", ".1f"),
-    ]  # fmt: skip
+    ]
+    for label, place in (("instant", "at once"), ("slow", "50 ms")):
+        for kind in ("threads", "asyncio"):
+            columns += [(f"{kind} {n} {place}", f"{kind}_{label}_{n}", ".0f") for n in (1, 16, 64)]
+    columns.append(("cache hit us", "cache_hit_us", ".1f"))
     lines = ["| figure | " + " | ".join(found) + " |", "| --- |" + " ---: |" * len(found)]
     for title, key, form in columns:
         cells = [format(figures[key], form) if key in figures else "" for figures in found.values()]
