@@ -99,6 +99,12 @@ class HttpClient:
     def host(self) -> str:
         return self._base.hostname or ""
 
+    def drop_path_suffix(self, suffix: str) -> None:
+        """Leave out an ending of the base URL's path that the paths of the calls bring along."""
+        path = self._base.path.rstrip("/")
+        if path.endswith(suffix):
+            self._base = self._base._replace(path=path.removesuffix(suffix))
+
     async def request(
         self,
         method: str,

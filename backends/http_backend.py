@@ -112,6 +112,8 @@ class HttpBackend(AsyncBackend):
     #: Variables that may hold the key, and one that may hold another base URL; first found wins.
     api_key_env: ClassVar[tuple[str, ...]] = ()
     base_url_env: ClassVar[tuple[str, ...]] = ()
+    #: The variable to name to a person who has no key.
+    key_hint: ClassVar[str] = ""
     default_model: ClassVar[str | None] = None
     default_headers: ClassVar[Mapping[str, str]] = {}
     request_id_headers: ClassVar[tuple[str, ...]] = ("x-request-id",)
@@ -141,7 +143,7 @@ class HttpBackend(AsyncBackend):
         super().__init__(id or self.provider, **options)
         self._env: Mapping[str, str] = os.environ if env is None else env
         own_home = type(self).base_url
-        from_env = next((self._env[name] for name in self.base_url_env if self._env.get(name)), None)
+        from_env = next((url for name in self.base_url_env if (url := self._env.get(name, "").strip())), None)
         self.base_url = base_url or from_env or own_home
         self._client = HttpClient(self.base_url, provider=self.id, max_body_bytes=max_body_bytes, env=env)
         # A key of the environment goes to the provider's own host or to the base URL of the same environment,
@@ -377,7 +379,7 @@ class HttpBackend(AsyncBackend):
             provider=self.id,
             model=model,
             request_id=self._request_id(headers),
-            key_names=" or ".join(("api_key", *self.api_key_env[:1])),
+            key_names=f"{self.key_hint} or api_key" if self.key_hint else "api_key",
             secret=self._key(),
         )
 
@@ -423,8 +425,7 @@ class HttpBackend(AsyncBackend):
         if key is not None:
             return {**self._fixed_headers, **self._authorization(key)}
         if self._key_required:
-            names = " or ".join(self.api_key_env) or "the environment"
-            raise AuthenticationError(f"there is no API key; set {names}, or api_key", provider=self.id)
+            raise AuthenticationError(f"there is no API key; set {self.key_hint} or api_key", provider=self.id)
         return self._fixed_headers
 
     def _key(self) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from backends.exceptions import ConfigurationError, InvalidRequestError, MalformedResponseError
 from backends.http_backend import HTTP_SETTINGS, HttpBackend, Wire
@@ -96,8 +96,9 @@ class OpenAIBackend(OpenAICompatibleBackend):
     type = "openai"
     provider = "openai"
     base_url = "https://api.openai.com/v1"
-    api_key_env = ("OPENAI_API_KEY",)
-    base_url_env = ("OPENAI_BASE_URL",)
+    api_key_env: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
+    base_url_env: ClassVar[tuple[str, ...]] = ("OPENAI_BASE_URL",)
+    key_hint = "OPENAI_API_KEY"
 
     def __init__(self, id: str | None = None, **settings: Any) -> None:
         super().__init__(id, **settings)
@@ -110,8 +111,9 @@ class OpenAIBackend(OpenAICompatibleBackend):
                 )
 
     def _default_model(self) -> str | None:
-        # Another server has models of its own; many serve one only and need no name.
-        return "gpt-5-mini" if self._client.host == "api.openai.com" else None
+        # One that takes sampling options, which the reasoning models refuse. Another server has models of its
+        # own; many serve one only and need no name.
+        return "gpt-4.1-mini" if self._client.host == "api.openai.com" else None
 
     def _make_wire(self) -> Wire:
         host = self._client.host
