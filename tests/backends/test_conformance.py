@@ -1,0 +1,47 @@
+"""Every backend keeps every promise. A new backend is added to CASES; see conformance.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from backends.base import Backend
+from tests.backends.conformance import PROMISES, BackendCase
+from tests.support import wire
+from tests.support.http_server import ScriptedServer
+
+
+@contextmanager
+def _over_http(make: Callable[[str], Backend], dialect: wire.Dialect) -> Iterator[Backend]:
+    with ScriptedServer(always=dialect.answers('{"word": "hello"}')) as server, make(server.url) as backend:
+        yield backend
+
+
+def _http(name: str, make: Callable[[str], Backend], dialect: wire.Dialect) -> BackendCase:
+    return BackendCase(name, lambda: _over_http(make, dialect))
+
+
+def _openai(url: str, **settings: Any) -> Backend:
+    from backends.openai import OpenAIBackend
+
+    return OpenAIBackend(base_url=f"{url}/v1", model="m", max_retries=0, env={}, **settings)
+
+
+CASES = [
+    _http("openai-chat", _openai, wire.CHAT),
+    _http("openai-responses", lambda url: _openai(url, api="responses"), wire.RESPONSES),
+    *(
+        _http(name, lambda url, name=name: wire.provider(name, url), dialect)  # type: ignore[misc]  # default argument
+        for name, dialect in wire.HOSTED.items()
+    ),
+]
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name, marks=case.marks) for case in CASES])
+def test_every_backend_keeps(case: BackendCase, promise: Callable[[Backend], None]) -> None:
+    with case.open() as backend:
+        promise(backend)
