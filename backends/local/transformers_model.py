@@ -6,7 +6,9 @@ Custom code of a repository is never run, pickled weights are never read, and no
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
+import importlib
 import importlib.util
 import inspect
 import threading
@@ -212,7 +214,7 @@ def _quiet() -> Iterator[None]:
     """No progress bars, notes or warnings of transformers on standard error inside the block."""
     from transformers.utils import logging
 
-    with _quiet_lock, quiet_hub(), warnings.catch_warnings():
+    with _quiet_lock, quiet_hub(), _quiet_gguf(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity(logging.CRITICAL)
@@ -223,3 +225,21 @@ def _quiet() -> Iterator[None]:
             logging.set_verbosity(level)
             if bars:
                 logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _quiet_gguf() -> Iterator[None]:
+    """The reader of GGUF files has a progress bar of its own, which no setting of transformers reaches."""
+    try:
+        reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
+    except ImportError:  # another version keeps it elsewhere; then its bar shows
+        yield
+        return
+    bar = getattr(reader, "tqdm", None)
+    if bar is not None:
+        reader.tqdm = functools.partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        if bar is not None:
+            reader.tqdm = bar
