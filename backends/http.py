@@ -194,11 +194,12 @@ class HttpClient:
                     piece = decode.decompress(raw, self._max_body - total + 1)
                 except zlib.error as error:
                     raise MalformedResponseError("the compressed answer is damaged", provider=self._provider) from error
+            room = self._max_body - total
             total += len(piece)
+            if piece:
+                yield piece[:room] if len(piece) > room else piece
             if total > self._max_body:
                 raise self._too_large()
-            if piece:
-                yield piece
         if decode is not None and total and not decode.eof:
             raise self._broken()
 

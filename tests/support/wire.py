@@ -33,14 +33,19 @@ class Dialect:
     wants_stream: Callable[[Received], bool] = lambda received: bool(received.json.get("stream"))
     ends_with_done: bool = False
 
-    def stream(self, *pieces: str, **headers: str) -> Reply:
+    def stream(self, *pieces: str) -> Reply:
         """A whole streamed answer."""
         events = [*self.opening, *map(self.piece, pieces), *self.closing("".join(pieces))]
-        return sse_reply(*events, done=self.ends_with_done, **headers)
+        return sse_reply(*events, done=self.ends_with_done)
 
     def broken(self, *pieces: str, then: Act) -> Reply:
         """A streamed answer that breaks after its pieces, before it says that it is complete."""
         return sse_reply(*self.opening, *map(self.piece, pieces), done=False, then=then)
+
+    def cut(self, *pieces: Any) -> Reply:
+        """An ordered end of the body in the middle of the answer; what is no text goes in as it is."""
+        first, second, *rest = pieces
+        return sse_reply(*self.opening, self.piece(first), self.piece(second), *rest, done=False)
 
     def answers(self, text: str) -> Callable[[Received], Reply]:
         """What answers every request with ``text``, streamed where it is asked for."""
