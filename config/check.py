@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from config.document import Document
 from config.entries import BACKEND_TYPES
 from config.expand import Expanded, ReferenceFormError, UnsetVariableError, expand
-from config.faults import problem_of
+from config.faults import path_of, problem_of
 from config.models import Config
 from config.problems import ConfigProblems, Path, Problem, is_secret, nearest, path_text, show
 
@@ -38,6 +38,8 @@ class _Check:
         self._renamed: dict[Path, Path] = {}
         #: What was left out because a variable is not set: the path and the sentence that says so.
         self._unset: dict[Path, str] = {}
+        #: Places that need no second complaint.
+        self._told: set[Path] = set()
 
     def result(self, folder: FilePath, evidence: FilePath) -> Config:
         data = {key: value for key, value in self._document.data.items() if key != "$schema"}
@@ -48,11 +50,11 @@ class _Check:
         if isinstance(section, dict):
             section.setdefault("path", str(evidence))
         config, errors = _validated(data, folder)
-        dropped = set(self._unset)
+        self._told |= set(self._unset)
         self._problems += [
             problem_of(error, self._document, self._renamed)
             for error in errors
-            if not (error["type"] in ("missing", "union_tag_not_found") and _dropped(error, dropped))
+            if not {path_of(error), (*path_of(error), "type")} & self._told
         ]
         if self._problems or config is None:
             raise ConfigProblems(sorted(self._problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
@@ -73,6 +75,7 @@ class _Check:
                 return self._expanded(path, value)
             except UnsetVariableError as error:
                 self._note(path, f"{path_text(path)} {error}")
+                self._told.add(path)
                 return value
         kept = {}
         for key, item in value.items():
@@ -110,7 +113,10 @@ class _Check:
                 self._note((*path, old), f'{path_text((*path, old))} is the old name of "{new}"; keep one of them')
             self._renamed[*path, new] = (*path, old)
             entry = {(new if key == old else key): value for key, value in entry.items()}
-        if entry.get("type") == "openai" and entry.get("best_of", 1) in (1, None):
+        if entry.get("type") == "openai" and "best_of" in entry:
+            if (asked := entry["best_of"]) not in (1, None):
+                where = path_text((*path, "best_of"))
+                self._note((*path, "best_of"), f"{where} can only be 1, not {show(asked)}; leave it out")
             entry = {key: value for key, value in entry.items() if key != "best_of"}
         return entry
 
@@ -154,12 +160,6 @@ def _validated(data: dict[str, Any], folder: FilePath) -> tuple[Config | None, l
         return Config.model_validate(data, context={"folder": folder}), []
     except ValidationError as error:
         return None, error.errors(include_url=False)
-
-
-def _dropped(error: ErrorDetails, dropped: set[Path]) -> bool:
-    where = error["loc"]
-    path = (*where[:2], *where[3:]) if where[0] == "BACKENDS" and len(where) > 3 else where
-    return path in dropped or (*path, "type") in dropped
 
 
 def _ids(data: dict[str, Any]) -> Iterator[tuple[int, str]]:

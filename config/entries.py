@@ -111,7 +111,6 @@ class Endpoint(Part):
     id: Text | None = None
     model: Text | None = None
     api_key: Secret | None = None
-    weight: Annotated[float, Field(gt=0), BeforeValidator(plain)] | None = None
 
 
 def _provider(value: Any) -> Any:
@@ -153,6 +152,7 @@ class LLMRouterEntry(_Entry):
     endpoints: Endpoints | None = None
     load_balancing: Literal["round_robin", "least_loaded", "best_performance", "power_of_two"] | None = None
     peers: Names | None = None
+    peer_token: Secret | None = None
 
     trace: Flag | None = None
     trace_dir: Place | None = None
@@ -204,6 +204,7 @@ class OpenAIEntry(_Entry):
     organization: Text | None = None
     project: Text | None = None
     headers: dict[str, Secret] | None = None
+    embedding_model: Text | None = None
 
 
 class HuggingFaceEntry(_Entry):
@@ -237,7 +238,9 @@ class WorkstationEntry(_Entry):
     n_threads: AtLeastOne | None = None
     n_gpu_layers: Annotated[Whole, Field(ge=-1)] | None = None
     n_batch: AtLeastOne | None = None
+    n_parallel: AtLeastOne | None = None
     chat_format: Text | None = None
+    idle_seconds: Seconds | None = None
 
 
 BackendEntry = Annotated[

@@ -13,7 +13,7 @@ from config.fields import NotOneOfError
 from config.models import Application, Config, Evidence, Log, Mediator
 from config.problems import Path, Problem, is_secret, nearest, path_text, show
 
-__all__ = ["problem_of"]
+__all__ = ["path_of", "problem_of"]
 
 _SECTIONS = {"MEDIATOR": Mediator, "APPLICATION": Application, "LOG": Log, "EVIDENCE": Evidence}
 _NESTED = {"endpoints": Endpoint, "budget": Budget}
@@ -31,15 +31,15 @@ _SIMPLE = {
     "tuple_type": "must be a list",
 }
 _BOUNDS = {
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be {ge:g} or more",
+    "less_than_equal": "must be {le:g} or less",
 }
 
 
 def problem_of(error: ErrorDetails, document: Document, renamed: Mapping[Path, Path]) -> Problem:
     """One pydantic error as a problem of the document. ``renamed`` leads from today's keys to those in the file."""
-    path = _path(error)
+    path = path_of(error)
     kind = error["type"]
     value = error["input"]
     if kind == "missing":
@@ -62,7 +62,7 @@ def problem_of(error: ErrorDetails, document: Document, renamed: Mapping[Path, P
     return document.problem(path, message, value=shown, near_miss=near)
 
 
-def _path(error: ErrorDetails) -> Path:
+def path_of(error: ErrorDetails) -> Path:
     """pydantic's location without the union tag that it puts after ``BACKENDS[n]``."""
     where = error["loc"]
     if len(where) > 2 and where[0] == "BACKENDS":

@@ -115,7 +115,8 @@ def _seconds(value: Any) -> Any:
 
 def _names(value: Any) -> Any:
     items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list | tuple) or not all(isinstance(item, str) and item.strip() for item in items):
+    named = isinstance(items, list | tuple) and all(isinstance(item, str) and item.strip() for item in items)
+    if not named or not items:
         raise ValueError("must be a name or a list of names")
     return tuple(str(item) for item in items)
 

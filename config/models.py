@@ -7,7 +7,7 @@ import re
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo
+from pydantic import BeforeValidator, PrivateAttr, ValidationInfo
 from pydantic.json_schema import WithJsonSchema
 
 from config.entries import BackendEntry
@@ -32,9 +32,8 @@ class Mediator(Part):
     timeout: Annotated[float | None, Option("timeout")] = None
     max_retries: NotNegative | None = None
     user_id: Text | None = None
-    #: Where the matter belongs: a court's jurisdiction and the state whose law applies.
-    jurisdiction: Text | None = None
-    state: Text | None = None
+    #: Where interviews and what was learned are kept.
+    state_dir: Place | None = None
 
 
 def _application_types(value: Any) -> Any:
@@ -135,7 +134,7 @@ def _some(value: Any) -> Any:
 class Config(Part):
     """A whole configuration, checked. Paths are absolute once it comes from a file."""
 
-    BACKENDS: Annotated[tuple[BackendEntry, ...], BeforeValidator(_some), Field(min_length=1)]
+    BACKENDS: Annotated[tuple[BackendEntry, ...], BeforeValidator(_some)]
     MEDIATOR: Mediator | None = None
     APPLICATION: Application = Application()
     LOG: Log = Log()

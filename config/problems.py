@@ -19,7 +19,7 @@ Path = tuple[str | int, ...]
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _SECRET_KEY = re.compile(
-    r"(?:.*[_-])?(?:key|token|secret|password|passphrase)|apikey|authorization|headers", re.IGNORECASE
+    r"(?:.*[_-])?(?:key|token|secret|password|passphrase)|apikey|authorization|headers|catalog", re.IGNORECASE
 )
 _LONGEST = 60
 

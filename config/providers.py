@@ -1,19 +1,23 @@
-"""The names that ``provider`` may take: the router's table, and the providers that installed packages offer."""
+"""The names that ``provider`` may take: the router's, those of installed packages, those a program registered."""
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+__all__ = ["built_in_providers", "is_known_provider", "known_providers"]
 
-__all__ = ["is_known_provider", "known_providers"]
 
-_ENTRY_POINTS = "complaint_generator.llm_providers"
-#: Canonical names that have no other name, and so do not stand in the router's table.
-_WITHOUT_ALIAS = frozenset({"auto", "mock"})
+def built_in_providers() -> frozenset[str]:
+    """The names in the router's own tables; the same on every machine."""
+    from backends.llm_router.aliases import ALIASES
+    from backends.llm_router.registry import BUILTIN_PROVIDERS
+
+    return frozenset(ALIASES) | frozenset(BUILTIN_PROVIDERS)
 
 
 def known_providers() -> frozenset[str]:
     """All names that would be accepted, as the router spells them."""
-    return _built_in() | {point.name.lower() for point in entry_points(group=_ENTRY_POINTS)}
+    from backends.llm_router.deps import REGISTRY
+
+    return built_in_providers() | frozenset(REGISTRY.names())
 
 
 def is_known_provider(name: str) -> bool:
@@ -21,10 +25,4 @@ def is_known_provider(name: str) -> bool:
     from backends.llm_router.aliases import canonical_name
 
     canonical = canonical_name(name)
-    return canonical in _built_in() or canonical in known_providers()
-
-
-def _built_in() -> frozenset[str]:
-    from backends.llm_router.aliases import ALIASES
-
-    return frozenset(ALIASES) | frozenset(ALIASES.values()) | _WITHOUT_ALIAS
+    return canonical in built_in_providers() or canonical in known_providers()
