@@ -46,8 +46,8 @@ def evaluate(app: _App, file: Path, output: Path) -> None:
     rows = list(_rows(file))
     fresh = output.with_name(output.name + ".new")
     bar = click.progressbar(rows, label="reading stories", file=click.get_text_stream("stderr"))
-    with fresh.open("w", encoding="utf-8") as out, bar as shown:
-        for row in shown:
+    with fresh.open("w", encoding="utf-8") as out, bar:
+        for row in bar:
             out.write(json.dumps(_predicted(app.mediator, row), ensure_ascii=False) + "\n")
             out.flush()
     fresh.replace(output)

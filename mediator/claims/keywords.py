@@ -30,11 +30,12 @@ def _patterns(taxonomy: Taxonomy | None = None) -> dict[str, tuple[re.Pattern[st
 
 
 def keyword_hits(sentence: str) -> dict[str, int]:
-    """How many different keywords of each claim type the sentence has, denied ones left out."""
+    """How many different keywords of each claim type the sentence has, phrases twice, denied ones left out."""
     hits: dict[str, int] = {}
     for claim_id, patterns in _patterns().items():
         found = sum(
-            any(not _DENIED.search(sentence[: match.start()]) for match in pattern.finditer(sentence))
+            (2 if " " in pattern.pattern else 1)
+            * any(not _DENIED.search(sentence[: match.start()]) for match in pattern.finditer(sentence))
             for pattern in patterns
         )
         if found:
@@ -43,7 +44,7 @@ def keyword_hits(sentence: str) -> dict[str, int]:
 
 
 class KeywordScorer:
-    """Two different keywords make a claim; one makes a candidate."""
+    """A phrase or two different words make a claim; one word makes a candidate."""
 
     engine = "keywords"
     model = "taxonomy keywords"
