@@ -1,4 +1,4 @@
-"""`run.py doctor`: what is installed, which providers are available and why not, where state lives, what to type next."""
+"""`run.py doctor`: what is installed, what is available and why not, where state lives, what to type next."""
 
 from __future__ import annotations
 
