@@ -33,7 +33,7 @@ from backends.exceptions import BackendError, BatchError, ConfigurationError, In
 from backends.options import SAMPLING_OPTIONS, check_options
 from backends.types import Completion, Health, Message, Prompt, Request, StreamItem
 
-__all__ = ["AsyncBackend", "Backend", "ThreadedBackend"]
+__all__ = ["AsyncBackend", "Backend", "ThreadedBackend", "check_messages"]
 
 M = TypeVar("M", bound=BaseModel)
 # `type` is a class attribute below (the word of the configuration) and would shadow the builtin.
@@ -205,7 +205,7 @@ class Backend(abc.ABC):
         schema = merged.pop("json_schema", None)
         timeout = merged.pop("timeout", self.default_timeout)
         return Request(
-            messages=_messages(prompt, self.id),
+            messages=check_messages(prompt, self.id),
             options=merged,
             json_schema=schema,
             deadline=time.monotonic() + timeout,
@@ -303,7 +303,8 @@ class ThreadedBackend(Backend):
             await asyncio.to_thread(items.close)
 
 
-def _messages(prompt: Prompt, owner: str) -> tuple[Message, ...]:
+def check_messages(prompt: Prompt, owner: str) -> tuple[Message, ...]:
+    """A prompt as chat messages; InvalidRequestError when it is neither text nor messages."""
     if isinstance(prompt, str):
         return ({"role": "user", "content": prompt},)
     if not isinstance(prompt, Sequence) or not prompt:
