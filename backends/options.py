@@ -141,7 +141,7 @@ def near_miss(name: str, known: Iterable[str]) -> str:
 
 def check_options(options: Mapping[str, Any], known: Iterable[str], owner: str) -> dict[str, Any]:
     """Return the options that are set, each checked; raise InvalidRequestError naming the bad one."""
-    allowed = frozenset(known)
+    allowed = known if isinstance(known, frozenset) else frozenset(known)
     checked: dict[str, Any] = {}
     for name, value in options.items():
         if name not in allowed:
