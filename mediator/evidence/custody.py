@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
+from mediator.evidence.cid import Cid
 from mediator.evidence.records import CustodyEvent, canonical_json, from_microseconds, to_microseconds
 from mediator.evidence.schema import custody, custody_head
 
-__all__ = ["GENESIS", "Chain", "event_from_row", "event_hash"]
+__all__ = ["GENESIS", "Chain", "event_from_row", "event_hash", "read_events"]
 
 #: What the first event names as the one before.
 GENESIS: Final = "0" * 64
@@ -78,7 +79,20 @@ def event_hash(row: Mapping[str, Any]) -> str:
 _HASHED: Final = ("seq", "at", "kind", "submission_id", "cid", "actor", "details", "previous")
 
 
-def event_from_row(row: Row[Any]) -> CustodyEvent:
+def read_events(
+    connection: Connection, cid: Cid | None = None, submission_id: str | None = None
+) -> Iterator[CustodyEvent]:
+    """Yield events in order: all, or those of one content or submission."""
+    query = select(custody).order_by(custody.c.seq).execution_options(yield_per=1000)
+    if cid is not None:
+        query = query.where(custody.c.cid.in_(cid.spellings()))
+    if submission_id is not None:
+        query = query.where(custody.c.submission_id == submission_id)
+    for row in connection.execute(query):
+        yield event_from_row(row)
+
+
+def event_from_row(row: Any) -> CustodyEvent:
     """Return a stored event."""
     values = dict(row._mapping)
     values["at"] = from_microseconds(values["at"])

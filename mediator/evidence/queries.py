@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -90,9 +90,11 @@ def add_content(connection: Connection, content: Content) -> Content:
     return Content(id=key[0], **values)
 
 
-def replace_storage(connection: Connection, content_id: int, stored_cid: str, key_id: str | None) -> None:
+def replace_storage(connection: Connection, content: Content, stored_cid: str, key_id: str | None) -> Content:
     """Let a content be stored as other blocks from now on."""
-    connection.execute(update(contents).where(contents.c.id == content_id).values(stored_cid=stored_cid, key_id=key_id))
+    values = {"stored_cid": stored_cid, "key_id": key_id}
+    connection.execute(update(contents).where(contents.c.id == content.id).values(values))
+    return replace(content, stored_cid=stored_cid, key_id=key_id)
 
 
 def add_submission(connection: Connection, content_id: int, record: EvidenceRecord) -> None:

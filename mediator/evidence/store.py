@@ -13,11 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
-from mediator.evidence import locks, queries
+from mediator.evidence import holds, locks, queries
+from mediator.evidence.audit import VerifyReport, block_faults, verify
 from mediator.evidence.blockstores.local import LocalBlockstore
 from mediator.evidence.catalog import Catalog
 from mediator.evidence.cid import Cid
-from mediator.evidence.custody import Chain
+from mediator.evidence.custody import Chain, read_events
 from mediator.evidence.errors import (
     SourceError,
     StorageReadOnlyError,
@@ -35,9 +36,12 @@ from mediator.evidence.intake import (
     metadata_text,
     new_submission_id,
 )
-from mediator.evidence.reader import open_dag
-from mediator.evidence.records import ANY, Any_, EvidenceRecord, Page, frozen_metadata
+from mediator.evidence.keys import KeyRing, KeySource
+from mediator.evidence.keys import key_source as named_key_source
+from mediator.evidence.parts import Parts
+from mediator.evidence.records import ANY, Any_, CustodyEvent, EvidenceRecord, Hold, Page, frozen_metadata
 from mediator.evidence.sources import Source, open_source
+from mediator.evidence.sweep import GcReport, collect
 from mediator.evidence.unixfs import profile_named
 
 __all__ = ["EvidenceStore"]
@@ -59,6 +63,7 @@ class EvidenceStore:
         *,
         profile: str = "unixfs-v1-2025",
         catalog_url: str | None = None,
+        key_source: str | KeySource | None = None,
         actor: str | None = None,
         read_only: bool | None = None,
         fs: FileSystem | None = None,
@@ -66,22 +71,16 @@ class EvidenceStore:
     ) -> None:
         self.path = Path(path)
         self.profile = profile_named(profile)
-        self.actor = actor
         self.read_only = _is_read_only(self.path) if read_only is None else read_only
-        self._clock = clock
-        self._lock_path = str(self.path / "lock")
         self._closed = False
-        blocks = self.path / "blocks"
-        if self.read_only:
-            self._blocks = LocalBlockstore.open(blocks, fs=fs)
-        else:
-            _make_private(self.path)
-            self._blocks = LocalBlockstore.create(blocks, fs=fs)
-        file = self.path / "catalog.sqlite3"
-        self._catalog = (
-            Catalog(catalog_url, read_only=self.read_only)
-            if catalog_url is not None
-            else Catalog.in_file(file, read_only=self.read_only)
+        self._parts = _open_parts(
+            self.path,
+            catalog_url=catalog_url,
+            keys=named_key_source(key_source, self.path) if isinstance(key_source, str) else key_source,
+            actor=actor,
+            read_only=self.read_only,
+            fs=fs if fs is not None else FileSystem(),
+            clock=clock,
         )
 
     # -- submitting
@@ -148,21 +147,26 @@ class EvidenceStore:
         self._check_writable()
         for item in items:
             checked(item)
+        parts = self._parts
+        sealer = None if parts.keys is None else parts.keys.sealer()
         staged: list[tuple[Submission, Staged]] = []
-        with locks.shared(self._lock_path):
-            with self._blocks.batch() as batch:
+        with locks.shared(parts.lock_path):
+            with parts.blocks.batch() as batch:
                 for item in items:
                     try:
                         with open_source(item.source, follow=item.follow_links) as opened:
-                            content = ingest(item, opened, batch, self.profile, None, progress)
+                            content = ingest(item, opened, batch, self.profile, sealer, progress)
                     except SourceError as error:
                         if on_error is None:
                             raise
                         on_error(item, error)
                         continue
                     staged.append((item, content))
-            with self._catalog.writing() as (connection, chain):
-                return [self._record(connection, chain, item, content) for item, content in staged]
+            with parts.catalog.writing() as (connection, chain):
+                records = [self._record(connection, chain, item, content) for item, content in staged]
+            for record, (_, content) in zip(records, staged, strict=True):
+                self._drop_duplicate(record, content)
+        return records
 
     def _record(self, connection: Any, chain: Chain, item: Submission, staged: Staged) -> EvidenceRecord:
         content = queries.add_content(
@@ -171,6 +175,8 @@ class EvidenceStore:
                 0, str(staged.cid), staged.sha256, staged.size, self.profile.name, str(staged.stored_cid), staged.key_id
             ),
         )
+        if content.stored_cid != str(staged.stored_cid) and not self._is_whole(content):
+            content = queries.replace_storage(connection, content, str(staged.stored_cid), staged.key_id)
         record = EvidenceRecord(
             submission_id=new_submission_id(),
             cid=content.cid,
@@ -186,7 +192,7 @@ class EvidenceStore:
             element=item.element,
             description=item.description,
             metadata=frozen_metadata(metadata_text(item)),
-            submitted_at=self._clock(),
+            submitted_at=self._parts.clock(),
         )
         queries.add_submission(connection, content.id, record)
         chain.append(
@@ -194,10 +200,20 @@ class EvidenceStore:
             at=record.submitted_at,
             submission_id=record.submission_id,
             cid=record.cid,
-            actor=self.actor,
+            actor=self._parts.actor,
             details={"record_sha256": record.digest()},
         )
         return record
+
+    def _is_whole(self, content: queries.Content) -> bool:
+        """Whether what an earlier submission stored can still be read; if not, the new copy takes its place."""
+        return next(block_faults(self._parts.blocks.get, Cid.parse(content.stored_cid)), None) is None
+
+    def _drop_duplicate(self, record: EvidenceRecord, staged: Staged) -> None:
+        """Remove the encrypted copy of a content that is stored already: its blocks are nobody else's."""
+        if record.stored_cid != str(staged.stored_cid):
+            for cid in staged.own_blocks:
+                self._parts.blocks.delete(cid)
 
     # -- reading
 
@@ -205,9 +221,9 @@ class EvidenceStore:
         """Return a seekable stream over a content; every block is verified as it is read."""
         self._check_open()
         wanted = Cid.parse(cid)
-        with self._catalog.reading() as connection:
+        with self._parts.catalog.reading() as connection:
             content = queries.get_content(connection, wanted)
-        stream = open_dag(self._blocks.get, Cid.parse(content.stored_cid))
+        stream = self._parts.open_content(content)
         self._note("read", cid=content.cid)
         return stream
 
@@ -219,7 +235,7 @@ class EvidenceStore:
     def record(self, submission_id: str) -> EvidenceRecord:
         """Return one submission; SubmissionNotFoundError."""
         self._check_open()
-        with self._catalog.reading() as connection:
+        with self._parts.catalog.reading() as connection:
             return queries.find_record(connection, submission_id)
 
     def records(
@@ -259,7 +275,7 @@ class EvidenceStore:
             "sha256": sha256,
             "stored_cid": stored_cid,
         }
-        with self._catalog.reading() as connection:
+        with self._parts.catalog.reading() as connection:
             return queries.find_page(
                 connection,
                 cid=None if cid is None else Cid.parse(cid),
@@ -272,14 +288,64 @@ class EvidenceStore:
                 after=after,
             )
 
+    # -- custody
+
+    def events(
+        self, *, cid: Cid | str | bytes | None = None, submission_id: str | None = None
+    ) -> Iterator[CustodyEvent]:
+        """Yield the custody log in order: all of it, or what tells of one content or submission."""
+        self._check_open()
+        with self._parts.catalog.reading() as connection:
+            yield from read_events(connection, None if cid is None else Cid.parse(cid), submission_id)
+
+    def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Recompute every block, record and event; faults are in the report, and the check is an event."""
+        self._check_open()
+        report = verify(self._parts, progress)
+        self._note("verified", details={"faults": len(report.faults), "head": report.head})
+        return report
+
+    def hold(
+        self,
+        reason: str,
+        *,
+        cid: Cid | str | bytes | None = None,
+        submission_id: str | None = None,
+        complaint: str | None = None,
+    ) -> Hold:
+        """Put a legal hold on a content, a submission or a complaint."""
+        self._check_writable()
+        wanted = None if cid is None else Cid.parse(cid)
+        return holds.place(self._parts, reason, cid=wanted, submission_id=submission_id, complaint=complaint)
+
+    def release(self, hold_id: str, reason: str) -> None:
+        """End a legal hold."""
+        self._check_writable()
+        holds.release(self._parts, hold_id, reason)
+
+    def holds(self) -> tuple[Hold, ...]:
+        """Return the legal holds in force."""
+        self._check_open()
+        return holds.list_holds(self._parts)
+
+    def remove(self, submission_id: str, reason: str) -> None:
+        """Take a submission out of the catalog; LegalHoldError while a hold covers it."""
+        self._check_writable()
+        holds.remove(self._parts, submission_id, reason)
+
+    def gc(self, dry_run: bool = True) -> GcReport:
+        """Remove what no record, pin or hold needs; without ``dry_run=False`` only say what that would be."""
+        self._check_writable()
+        return collect(self._parts, dry_run=dry_run)
+
     # -- life
 
     def close(self) -> None:
         """Release files and connections; what was acknowledged is on disk already."""
         if not self._closed:
             self._closed = True
-            self._blocks.close()
-            self._catalog.close()
+            self._parts.blocks.close()
+            self._parts.catalog.close()
 
     def __enter__(self) -> Self:
         return self
@@ -291,8 +357,8 @@ class EvidenceStore:
 
     def _note(self, kind: str, **what: Any) -> None:
         if not self.read_only:
-            with self._catalog.writing() as (_, chain):
-                chain.append(kind, at=self._clock(), actor=self.actor, **what)
+            with self._parts.catalog.writing() as (_, chain):
+                chain.append(kind, at=self._parts.clock(), actor=self._parts.actor, **what)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -302,6 +368,31 @@ class EvidenceStore:
         self._check_open()
         if self.read_only:
             raise StorageReadOnlyError(f"{str(self.path)!r} is open for reading only")
+
+
+def _open_parts(
+    path: Path,
+    *,
+    catalog_url: str | None,
+    keys: KeySource | None,
+    actor: str | None,
+    read_only: bool,
+    fs: FileSystem,
+    clock: Callable[[], datetime],
+) -> Parts:
+    if read_only:
+        blocks = LocalBlockstore.open(path / "blocks", fs=fs)
+    else:
+        _make_private(path)
+        blocks = LocalBlockstore.create(path / "blocks", fs=fs)
+    ring = KeyRing.load(path / "keys.json", keys, fs)
+    if ring is None and keys is not None and not read_only:
+        ring = KeyRing.create(path / "keys.json", keys, fs)
+    if catalog_url is not None:
+        catalog = Catalog(catalog_url, read_only=read_only)
+    else:
+        catalog = Catalog.in_file(path / "catalog.sqlite3", read_only=read_only)
+    return Parts(path, catalog, blocks, str(path / "lock"), ring, actor, clock)
 
 
 def _is_read_only(path: Path) -> bool:
