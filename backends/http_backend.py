@@ -24,6 +24,7 @@ from backends.exceptions import (
     AuthenticationError,
     BackendError,
     ConfigurationError,
+    InvalidRequestError,
     MalformedResponseError,
     redact,
 )
@@ -417,8 +418,10 @@ class HttpBackend(AsyncBackend):
     def _body(self, payload: Mapping[str, Any]) -> bytes:
         try:
             return json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"the request is no JSON: {redact(str(error))}", provider=self.id) from error
+        except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
+            raise InvalidRequestError(
+                f"the request cannot be sent as JSON: {redact(str(error))[:200]}", provider=self.id
+            ) from error
 
     def _headers(self) -> dict[str, str]:
         key = self._key()

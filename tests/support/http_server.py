@@ -6,6 +6,7 @@ import asyncio
 import enum
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -85,7 +86,12 @@ def closed_port() -> int:
 class ScriptedServer:
     """Answers each request with the next scripted reply, or with ``always`` when the script is used up."""
 
-    def __init__(self, *script: Reply, always: Reply | Callable[[Received], Reply] | None = None) -> None:
+    def __init__(
+        self,
+        *script: Reply,
+        always: Reply | Callable[[Received], Reply] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.script: deque[Reply] = deque(script)
         self.always = always
         self.requests: list[Received] = []
@@ -95,11 +101,12 @@ class ScriptedServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="scripted-server", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._tls = tls
         self.port = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def reply(self, *replies: Reply) -> None:
         """Append to the script."""
@@ -127,7 +134,7 @@ class ScriptedServer:
         self._loop.close()
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=512)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=512, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 __all__ = ["CHAT_TEMPLATE", "CONTEXT", "make_tiny_model"]
 
@@ -13,11 +15,17 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tiny_model(directory: Path, *, chat_template: str | None = None, seed: int = 0) -> Path:
-    """Save a model and its tokenizer to ``directory``; ``<|end|>`` ends a text."""
+def make_tiny_model(
+    directory: Path, *, chat_template: str | None = None, leaning: Mapping[str, float] | None = None, seed: int = 0
+) -> Path:
+    """Save a model and its tokenizer to ``directory``; ``<|end|>`` ends a text.
+
+    ``leaning`` lifts the scores of single characters (``{'"': 2.0}``) or of ``<|end|>``; at 4 little else is left.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers.utils import logging
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={letter: place for place, letter in enumerate(alphabet)}, merges=[]))
@@ -40,9 +48,28 @@ def make_tiny_model(directory: Path, *, chat_template: str | None = None, seed: 
         eos_token_id=fast.eos_token_id,
         bos_token_id=fast.bos_token_id,
     )
+    # On machines with other work to do, the threads of a model this small spend their time waiting for each other.
+    torch.set_num_threads(1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
+    if leaning:
+        _lean(model, {fast.convert_tokens_to_ids(token): amount for token, amount in leaning.items()})
+    logging.disable_progress_bar()
     model.save_pretrained(directory)
     fast.save_pretrained(directory)
     return directory
+
+
+def _lean(model: Any, leaning: Mapping[int, float]) -> None:
+    """Keep the first number of every hidden state constant and let the output read it as a bias."""
+    import torch
+
+    with torch.no_grad():
+        model.model.embed_tokens.weight[:, 0] = 40.0
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight[0] = 0.0
+            layer.mlp.down_proj.weight[0] = 0.0
+        model.lm_head.weight[:, 0] = 0.0
+        for token, amount in leaning.items():
+            model.lm_head.weight[token, 0] = amount

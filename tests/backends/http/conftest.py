@@ -10,6 +10,12 @@ import pytest
 from tests.support.http_server import ScriptedServer
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _client_is_loaded() -> None:
+    """The first call imports aiohttp, which would eat the short deadlines."""
+    import aiohttp  # noqa: F401
+
+
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
     with ScriptedServer() as scripted:
