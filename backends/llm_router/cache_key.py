@@ -1,0 +1,88 @@
+"""How a response is named: the hash of canonical JSON of all that shapes the answer, who answers included.
+
+``sha256`` keys are 64 hex digits. ``cid`` keys are CIDv1 (raw codec, sha2-256) of the same bytes, so that anybody
+can check them: the CID of the canonical JSON as a raw block.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from backends.exceptions import ConfigurationError
+from backends.options import near_miss
+
+__all__ = ["CID_BASES", "KEY_STRATEGIES", "KeyMaker", "cid_of", "response_document"]
+
+# CIDv1, raw codec, multihash sha2-256 of 32 bytes.
+_CID_PREFIX = b"\x01\x55\x12\x20"
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _multiformats(base: str) -> Callable[[bytes], str]:
+    def encode(data: bytes) -> str:
+        from multiformats import multibase
+
+        return str(multibase.encode(data, base))
+
+    return encode
+
+
+def _base32(data: bytes) -> str:
+    return "b" + base64.b32encode(data).decode("ascii").rstrip("=").lower()
+
+
+#: Multibase name -> encoder with its prefix character. base32 is done here because a key is made for every call.
+CID_BASES: Mapping[str, Callable[[bytes], str]] = {
+    "base32": _base32,
+    "base16": lambda data: "f" + data.hex(),
+    "base32upper": lambda data: "B" + base64.b32encode(data).decode("ascii").rstrip("="),
+    "base36": _multiformats("base36"),
+    "base58btc": _multiformats("base58btc"),
+    "base64url": lambda data: "u" + base64.urlsafe_b64encode(data).decode("ascii").rstrip("="),
+}
+
+KEY_STRATEGIES = frozenset({"sha256", "cid"})
+
+
+def cid_of(data: bytes, base: str = "base32") -> str:
+    """The CIDv1 of ``data`` as one raw block."""
+    return CID_BASES[base](_CID_PREFIX + hashlib.sha256(data).digest())
+
+
+def response_document(
+    identity: str,
+    model: str | None,
+    messages: Sequence[Mapping[str, Any]],
+    options: Mapping[str, Any],
+    json_schema: Mapping[str, Any] | None = None,
+) -> bytes | None:
+    """The canonical JSON that names a response, or None when something in it has no JSON form."""
+    try:
+        return _ENCODER.encode([identity, model, messages, options, json_schema]).encode("ascii")
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+class KeyMaker:
+    """Turns documents into keys, by the configured strategy and base."""
+
+    def __init__(self, strategy: str = "sha256", base: str = "base32") -> None:
+        self.strategy = strategy.strip().lower()
+        self.base = base.strip().lower()
+        if self.strategy not in KEY_STRATEGIES:
+            raise ConfigurationError(
+                f'the cache key must be "sha256" or "cid", not {strategy!r}{near_miss(strategy, KEY_STRATEGIES)}'
+            )
+        if self.base not in CID_BASES:
+            raise ConfigurationError(
+                f"the CID base must be one of {', '.join(CID_BASES)}, not {base!r}{near_miss(base, CID_BASES)}"
+            )
+
+    def __call__(self, document: bytes) -> str:
+        if self.strategy == "cid":
+            return cid_of(document, self.base)
+        return hashlib.sha256(document).hexdigest()
