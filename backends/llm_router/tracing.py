@@ -1,0 +1,166 @@
+"""A record of every call, when asked: sizes, CIDs, timing, tokens. Text only with ``trace_content``.
+
+Records are lines of JSON in ``trace_jsonl_path``, or in a file of this process in ``trace_dir``. Directories are
+made with mode 0700, files with 0600. Transcripts of programs are written by their providers, beside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backends.exceptions import BackendError, ConfigurationError, redact
+from backends.llm_router.cache_key import cid_of
+from backends.types import Attempt, Completion, Message
+
+__all__ = ["TRACE_KEYS", "TraceSettings", "Tracer"]
+
+TRACE_KEYS = frozenset({"trace", "trace_dir", "trace_jsonl_path", "trace_content"})
+
+#: Where traces go when only ``trace`` is set.
+DEFAULT_TRACE_DIR = "statefiles/_runs"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSettings:
+    """The tracing keys of document 000."""
+
+    directory: Path | None
+    jsonl: Path | None
+    content: bool = False
+
+    @classmethod
+    def from_keys(cls, keys: Mapping[str, Any], owner: str) -> TraceSettings | None:
+        """None when tracing is off. ``trace: false`` turns it off whatever the other keys say."""
+        for name in ("trace", "trace_content"):
+            if not isinstance(keys.get(name), bool | None):
+                raise ConfigurationError(f"{name} must be true or false, not {keys[name]!r}", provider=owner)
+        for name in ("trace_dir", "trace_jsonl_path"):
+            if not isinstance(keys.get(name), str | Path | None) or keys.get(name) == "":
+                raise ConfigurationError(f"{name} must be a path, not {keys[name]!r}", provider=owner)
+        directory, jsonl = keys.get("trace_dir"), keys.get("trace_jsonl_path")
+        wanted = keys.get("trace")
+        if wanted is False or (wanted is None and directory is None and jsonl is None):
+            return None
+        if directory is None and jsonl is None:
+            directory = DEFAULT_TRACE_DIR
+        return cls(
+            directory=None if directory is None else Path(directory),
+            jsonl=None if jsonl is None else Path(jsonl),
+            content=bool(keys.get("trace_content")),
+        )
+
+
+class Tracer:
+    """Writes one record a call. Used by any number of threads; records of several processes may share a file."""
+
+    def __init__(self, settings: TraceSettings) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._path: Path | None = None
+
+    def record(
+        self,
+        *,
+        backend: str,
+        messages: tuple[Message, ...],
+        options: Mapping[str, Any],
+        attempts: tuple[Attempt, ...],
+        seconds: float,
+        outcome: Completion | BaseException,
+        program_version: str | None = None,
+    ) -> None:
+        """Append the record of one call, whether it succeeded or failed."""
+        prompt = json.dumps(messages, ensure_ascii=False, default=repr).encode("utf-8", "surrogatepass")
+        entry: dict[str, Any] = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "backend": backend,
+            "ok": isinstance(outcome, Completion),
+            "seconds": round(seconds, 6),
+            "prompt_bytes": len(prompt),
+            "prompt_cid": cid_of(prompt),
+            "options": sorted(options),
+            "attempts": [_attempt(attempt) for attempt in attempts],
+            "program_version": program_version,
+        }
+        if isinstance(outcome, Completion):
+            entry |= _answer(outcome)
+        else:
+            entry |= _failure(outcome)
+        if self.settings.content:
+            entry["prompt"] = redact(prompt.decode("utf-8", "replace"))
+            if isinstance(outcome, Completion):
+                entry["response"] = outcome.text
+        self._append(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    @property
+    def path(self) -> Path:
+        """The file of the records."""
+        if self._path is None:
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+            name = f"llm_router_{stamp}_{os.getpid()}_{time.monotonic_ns() % 10**6:06d}.jsonl"
+            self._path = self.settings.jsonl or (self.settings.directory or Path(DEFAULT_TRACE_DIR)) / name
+        return self._path
+
+    def _append(self, line: str) -> None:
+        # O_APPEND and one write a record: records of several processes never mix.
+        with self._lock:
+            try:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            except OSError as error:
+                raise ConfigurationError(
+                    f"the trace file {self.path} cannot be written: {error.strerror}; set trace_dir elsewhere"
+                ) from error
+            try:
+                os.write(handle, line.encode("utf-8", "surrogatepass"))
+            finally:
+                os.close(handle)
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "error": attempt.error,
+        "seconds": round(attempt.seconds, 6),
+    }
+
+
+def _answer(completion: Completion) -> dict[str, Any]:
+    text = completion.text.encode("utf-8", "surrogatepass")
+    usage = completion.usage
+    return {
+        "provider": completion.provider,
+        "model": completion.model,
+        "response_bytes": len(text),
+        "response_cid": cid_of(text),
+        "finish_reason": completion.finish_reason,
+        "request_id": completion.request_id,
+        "cached": completion.cached,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost_usd": usage.cost_usd,
+        "estimated": usage.estimated,
+    }
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    details: dict[str, Any] = {"error": type(error).__name__}
+    if isinstance(error, BackendError):
+        details |= {
+            "message": redact(error.message),
+            "provider": error.provider,
+            "model": error.model,
+            "status": error.status,
+            "exit_code": error.exit_code,
+            "request_id": error.request_id,
+        }
+    return details
