@@ -1,0 +1,243 @@
+"""The functions of the router: what the documents show, over the container of shared resources."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backends.base import Backend
+from backends.exceptions import BackendError
+from backends.llm_router.aliases import ALIASES
+from backends.llm_router.deps import REGISTRY, RouterDeps, every_deps, get_default_router_deps
+from backends.llm_router.providers.base import ProviderContext, ProviderSpec
+from backends.llm_router.registry import RegisteredProvider
+from backends.llm_router.resolution import Candidate, availability
+from backends.llm_router.route import ROUTE_KEYS, Route
+from backends.llm_router.router import Router
+from backends.llm_router.third_party import as_backend, spec_of
+from backends.options import GENERATION_OPTIONS
+from backends.types import Completion, Prompt
+
+__all__ = [
+    "ProviderInfo",
+    "acomplete_text",
+    "agenerate_text",
+    "astream_text",
+    "clear_llm_router_caches",
+    "complete_text",
+    "generate_text",
+    "get_llm_provider",
+    "list_llm_providers",
+    "register_llm_provider",
+    "stream_text",
+    "unregister_llm_provider",
+]
+
+#: What errors, logs and traces call a call that no configured backend made.
+_OWNER = "llm_router"
+#: Routers kept for callers of the functions; each is small.
+_MAX_ROUTERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInfo:
+    """A provider as a person sees it."""
+
+    name: str
+    kind: str
+    summary: str
+    available: bool
+    reason: str
+    local: bool
+    aliases: tuple[str, ...]
+    needs: tuple[str, ...]
+
+
+def generate_text(
+    prompt: Prompt,
+    *,
+    provider: str | None = None,
+    model_name: str | None = None,
+    provider_instance: Any = None,
+    deps: RouterDeps | None = None,
+    **options: Any,
+) -> str:
+    """The text of the answer. Without ``provider``, the best one that is there answers."""
+    return complete_text(
+        prompt, provider=provider, model_name=model_name, provider_instance=provider_instance, deps=deps, **options
+    ).text
+
+
+def complete_text(
+    prompt: Prompt,
+    *,
+    provider: str | None = None,
+    model_name: str | None = None,
+    provider_instance: Any = None,
+    deps: RouterDeps | None = None,
+    **options: Any,
+) -> Completion:
+    """The answer and how it came about: who answered, what was tried, tokens, time."""
+    router, call = _router(provider, model_name, provider_instance, deps, options)
+    return router.complete(prompt, call)
+
+
+def stream_text(
+    prompt: Prompt,
+    *,
+    provider: str | None = None,
+    model_name: str | None = None,
+    provider_instance: Any = None,
+    deps: RouterDeps | None = None,
+    **options: Any,
+) -> Iterator[str]:
+    """The answer piece by piece, as it comes."""
+    router, call = _router(provider, model_name, provider_instance, deps, options)
+    return (item for item in router.stream_items(prompt, call) if isinstance(item, str))
+
+
+async def agenerate_text(
+    prompt: Prompt,
+    *,
+    provider: str | None = None,
+    model_name: str | None = None,
+    provider_instance: Any = None,
+    deps: RouterDeps | None = None,
+    **options: Any,
+) -> str:
+    """``generate_text`` for asynchronous callers."""
+    router, call = _router(provider, model_name, provider_instance, deps, options)
+    return (await router.acomplete(prompt, call)).text
+
+
+async def acomplete_text(
+    prompt: Prompt,
+    *,
+    provider: str | None = None,
+    model_name: str | None = None,
+    provider_instance: Any = None,
+    deps: RouterDeps | None = None,
+    **options: Any,
+) -> Completion:
+    """``complete_text`` for asynchronous callers."""
+    router, call = _router(provider, model_name, provider_instance, deps, options)
+    return await router.acomplete(prompt, call)
+
+
+async def astream_text(
+    prompt: Prompt,
+    *,
+    provider: str | None = None,
+    model_name: str | None = None,
+    provider_instance: Any = None,
+    deps: RouterDeps | None = None,
+    **options: Any,
+) -> AsyncIterator[str]:
+    """``stream_text`` for asynchronous callers."""
+    router, call = _router(provider, model_name, provider_instance, deps, options)
+    items = router.astream_items(prompt, call)
+    try:
+        async for item in items:
+            if isinstance(item, str):
+                yield item
+    finally:
+        await items.aclose()
+
+
+def register_llm_provider(name: str, factory: Callable[..., Any] | ProviderSpec) -> None:
+    """Add a provider to this process. ``factory()`` returns a Backend or any object with
+    ``generate(prompt, *, model_name=None, **kwargs)``; a factory with a parameter ``context`` gets the ProviderContext.
+    """
+    REGISTRY.register(name, factory)
+    for deps in every_deps():
+        deps.routers.clear()
+
+
+def unregister_llm_provider(name: str) -> None:
+    """Take back ``register_llm_provider``."""
+    REGISTRY.unregister(name)
+    for deps in every_deps():
+        deps.routers.clear()
+
+
+def get_llm_provider(
+    provider: str | None = None, *, model_name: str | None = None, deps: RouterDeps | None = None, **options: Any
+) -> Backend:
+    """The provider's Backend, to be kept and passed as ``provider_instance``; the best that is there without a name."""
+    deps = deps or get_default_router_deps()
+    router, _ = _router(provider, model_name, None, deps, options)
+    candidate = router.candidates()[0]
+    pool = deps.instances
+    instance = pool.enter(candidate.found, candidate.settings_print, candidate.generation, candidate.context, True)
+    try:
+        return pool.lend(instance)
+    finally:
+        pool.leave(instance)
+
+
+def list_llm_providers(deps: RouterDeps | None = None) -> list[ProviderInfo]:
+    """Every provider, whether it is there, and why not."""
+    deps = deps or get_default_router_deps()
+    settings = deps.environment.settings()
+    found = []
+    for name in deps.registry.names():
+        try:
+            spec = deps.registry.find(name).spec
+            there = availability(name, deps, settings)
+        except BackendError as error:
+            found.append(ProviderInfo(name, "unknown", "cannot be loaded", False, error.message, False, (), ()))
+            continue
+        aliases = tuple(dict.fromkeys((*(a for a, n in ALIASES.items() if n == name), *spec.aliases)))
+        found.append(
+            ProviderInfo(name, spec.kind, spec.summary, there.ok, there.reason, spec.local, aliases, spec.needs)
+        )
+    return found
+
+
+def clear_llm_router_caches(deps: RouterDeps | None = None, *, remote: bool = False) -> None:
+    """Forget provider instances and responses, in memory and on disk, of ``deps`` or of the whole process.
+
+    A remote cache belongs to others: its ``clear`` is called only with ``remote``.
+    """
+    for each in every_deps() if deps is None else [deps]:
+        each.clear_caches(remote=remote)
+
+
+def _router(
+    provider: str | None, model: str | None, instance: Any, deps: RouterDeps | None, options: Mapping[str, Any]
+) -> tuple[Router, Mapping[str, Any]]:
+    """The router of these arguments, and the options that go with the call."""
+    deps = deps or get_default_router_deps()
+    plain = options.keys() <= _CALL_OPTIONS
+    if plain and instance is None:
+        router = deps.routers.get((provider, model))
+        if router is None:
+            router = Router(Route.from_keys({"provider": provider, "model": model}, {}, _OWNER), deps)
+            if len(deps.routers) >= _MAX_ROUTERS:
+                deps.routers.clear()
+            deps.routers[(provider, model)] = router
+        return router, options
+    keys = {name: options[name] for name in ROUTE_KEYS & options.keys()}
+    call = {name: options[name] for name in _CALL_OPTIONS & options.keys()}
+    settings = {name: value for name, value in options.items() if name not in keys and name not in call}
+    if instance is not None:
+        return _router_of(instance, model, keys, settings, deps), call
+    return Router(Route.from_keys({**keys, "provider": provider, "model": model}, settings, _OWNER), deps), call
+
+
+def _router_of(
+    instance: Any, model: str | None, keys: Mapping[str, Any], settings: Mapping[str, Any], deps: RouterDeps
+) -> Router:
+    name = str(getattr(instance, "id", None) or type(instance).__name__)
+    identity = deps.instances.identity_of(instance)
+    spec = spec_of(name, lambda: as_backend(name, instance, model=model))
+    context = ProviderContext(deps.env, model, {}, deps, deps.loop_thread)
+    candidate = Candidate(
+        name, model, RegisteredProvider(spec, identity, borrowed=True), context, settings, "", identity, 0
+    )
+    route = Route.from_keys({**keys, "provider": name}, {}, _OWNER)
+    return Router(route, deps, provider_instance=(candidate,))
+
+
+_CALL_OPTIONS = GENERATION_OPTIONS.keys() | {"cache"}

@@ -1,0 +1,198 @@
+"""Ask one provider after the other until one answers, within one deadline; remember what was tried.
+
+The next one is asked when a provider fails in a way in which another may not. A request that is wrong in itself
+ends the chain at once. While others stand behind, one provider may take half of the time that is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+from backends.exceptions import (
+    AllProvidersFailedError,
+    BackendError,
+    BackendTimeoutError,
+    BudgetExceededError,
+    ContextLengthError,
+    InvalidRequestError,
+    MalformedResponseError,
+)
+from backends.llm_router.resolution import Candidate
+from backends.types import Attempt, Completion, StreamItem
+
+__all__ = ["ChainReport", "EndOfChainError", "first_answer", "first_stream"]
+
+#: A provider ends its own call at the deadline. One that does not is left behind this much later.
+_GRACE_SECONDS = 0.25
+
+
+class EndOfChainError(Exception):
+    """Holds an error that no other provider can help with."""
+
+    def __init__(self, error: BackendError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class ChainReport:
+    """What was tried; one for each call."""
+
+    def __init__(self, owner: str, attempt_timeout: float | None) -> None:
+        self.owner = owner
+        self.attempt_timeout = attempt_timeout
+        self.began = time.monotonic()
+        self.attempts: list[Attempt] = []
+        self.errors: list[tuple[str, BackendError]] = []
+
+    def deadline_of_attempt(self, deadline: float | None, others_behind: bool) -> float | None:
+        """When this attempt must be over so that there is time for the others."""
+        now = time.monotonic()
+        limits = [] if deadline is None else [now + (deadline - now) / 2 if others_behind else deadline]
+        if self.attempt_timeout is not None:
+            limits = [min([now + self.attempt_timeout, *([] if deadline is None else [deadline])])]
+        return limits[0] if limits else None
+
+    def failed(self, candidate: Candidate, error: BackendError, began: float) -> None:
+        seconds = time.monotonic() - began
+        model = error.model or candidate.model
+        self.attempts.append(Attempt(candidate.name, model, type(error).__name__, seconds, error.message))
+        self.errors.append((candidate.name, error))
+
+    def answered(self, candidate: Candidate, completion: Completion, began: float) -> Completion:
+        """The completion with the whole story."""
+        now = time.monotonic()
+        if completion.cached and not self.attempts:
+            return completion
+        self.attempts.append(
+            Attempt(
+                candidate.name, completion.model, None, now - began, "from the cache" if completion.cached else None
+            )
+        )
+        return dataclasses.replace(
+            completion, provider=candidate.name, attempts=tuple(self.attempts), latency=now - self.began
+        )
+
+    def out_of_time(self, deadline: float | None) -> bool:
+        return deadline is not None and time.monotonic() >= deadline
+
+    def end(self, tried: int, all_of_them: int) -> BackendError:
+        """The error to raise when nobody answered."""
+        if all_of_them == 1:
+            return self.errors[0][1]
+        untried = f" ({all_of_them - tried} more were not asked: no time was left)" if tried < all_of_them else ""
+        return AllProvidersFailedError(
+            f"none of {tried} providers answered{untried}:", errors=self.errors, provider=self.owner
+        )
+
+
+def _ends_the_chain(error: BackendError) -> bool:
+    if isinstance(error, BudgetExceededError):
+        return True
+    return isinstance(error, InvalidRequestError) and not isinstance(error, ContextLengthError)
+
+
+async def first_answer(
+    candidates: Sequence[Candidate],
+    attempt: Callable[[Candidate, float | None], Awaitable[Completion]],
+    deadline: float | None,
+    report: ChainReport,
+) -> Completion:
+    """The first completion that a candidate gives."""
+    tried = 0
+    for position, candidate in enumerate(candidates):
+        if tried and report.out_of_time(deadline):
+            break
+        tried += 1
+        began = time.monotonic()
+        until = report.deadline_of_attempt(deadline, position + 1 < len(candidates))
+        try:
+            async with asyncio.timeout(None if until is None else until - began + _GRACE_SECONDS):
+                completion = await attempt(candidate, until)
+        except TimeoutError as error:
+            report.failed(candidate, _too_late(candidate, began, error), began)
+        except EndOfChainError as end:
+            report.failed(candidate, end.error, began)
+            raise end.error from end.error.__cause__
+        except BackendError as error:
+            report.failed(candidate, error, began)
+            if _ends_the_chain(error):
+                raise
+        else:
+            return report.answered(candidate, completion, began)
+    raise report.end(tried, len(candidates))
+
+
+async def first_stream(
+    candidates: Sequence[Candidate],
+    attempt: Callable[[Candidate, float | None], AsyncGenerator[StreamItem, None]],
+    deadline: float | None,
+    report: ChainReport,
+) -> AsyncGenerator[StreamItem, None]:
+    """The first stream that begins. Once text has come, a break is an error that carries it."""
+    tried = 0
+    for position, candidate in enumerate(candidates):
+        if tried and report.out_of_time(deadline):
+            break
+        tried += 1
+        began = time.monotonic()
+        until = report.deadline_of_attempt(deadline, position + 1 < len(candidates))
+        pieces: list[str] = []
+        items = attempt(candidate, until)
+        # Once it flows, a stream has the whole call's time.
+        limit = until
+        try:
+            while True:
+                remaining = None if limit is None else limit - time.monotonic() + _GRACE_SECONDS
+                async with asyncio.timeout(remaining):
+                    item = await anext(items)
+                if isinstance(item, Completion):
+                    yield report.answered(candidate, item, began)
+                    return
+                pieces.append(item)
+                limit = deadline
+                yield item
+        except StopAsyncIteration:
+            error: BackendError = MalformedResponseError(
+                "the stream ended without its end", provider=candidate.name, model=candidate.model
+            )
+        except TimeoutError as cause:
+            error = _too_late(candidate, began, cause)
+        except EndOfChainError as end:
+            report.failed(candidate, end.error, began)
+            raise end.error from end.error.__cause__
+        except BackendError as cause:
+            error = cause
+        finally:
+            await items.aclose()
+        report.failed(candidate, error, began)
+        if any(pieces):
+            raise _broken(candidate, "".join(pieces), error) from error
+        if _ends_the_chain(error):
+            raise error
+    raise report.end(tried, len(candidates))
+
+
+def _too_late(candidate: Candidate, began: float, cause: BaseException) -> BackendTimeoutError:
+    error = BackendTimeoutError(
+        f"no answer within {time.monotonic() - began:.1f} s", provider=candidate.name, model=candidate.model
+    )
+    error.__cause__ = cause
+    return error
+
+
+def _broken(candidate: Candidate, partial: str, cause: BackendError) -> BackendError:
+    if isinstance(cause, MalformedResponseError) and cause.partial == partial:
+        return cause
+    return MalformedResponseError(
+        f"the stream broke after {len(partial)} characters: {cause.message}",
+        partial=partial,
+        provider=candidate.name,
+        model=cause.model or candidate.model,
+        status=cause.status,
+        exit_code=cause.exit_code,
+        request_id=cause.request_id,
+        retryable=False,
+    )

@@ -1,0 +1,160 @@
+"""Who is asked, in which order. The one place that decides it.
+
+1. the provider that the call or the configuration names, then its ``fallback_providers`` and nobody else;
+2. the provider that ``LLM_PROVIDER`` names, then ``LLM_FALLBACK_PROVIDERS`` and nobody else;
+3. else whoever is there, in the order of ``AUTO_ORDER``: peers when given, the backend manager and accelerate when
+   enabled, API providers with a key, programs and SDKs that are installed, local models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backends.exceptions import BackendError, ConfigurationError, ProviderUnavailableError
+from backends.llm_router.deps import RouterDeps
+from backends.llm_router.environment import EnvironmentSettings
+from backends.llm_router.instances import cache_identity, fingerprint
+from backends.llm_router.providers.base import Availability, ProviderContext
+from backends.llm_router.registry import AUTO_ORDER, RegisteredProvider
+from backends.llm_router.route import Route, Target
+from backends.llm_router.settings import read
+from backends.llm_router.tracing import TRACE_KEYS
+
+__all__ = ["Candidate", "availability", "is_local", "resolve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One provider as it would be asked."""
+
+    name: str
+    model: str | None
+    found: RegisteredProvider
+    context: ProviderContext
+    #: Settings that the provider may take with a call, if not when it is made.
+    call_settings: Mapping[str, Any]
+    settings_print: str
+    #: Who answers, for the names of responses.
+    identity: str
+    generation: int
+
+    def with_model(self, model: str) -> Candidate:
+        """The same provider, asked for ``model``."""
+        return replace(self, model=model, context=replace(self.context, model=model))
+
+
+def resolve(route: Route, deps: RouterDeps, settings: EnvironmentSettings) -> tuple[Candidate, ...]:
+    """The candidates in order, at least one; ConfigurationError or ProviderUnavailableError when there is none."""
+    if route.target is not None:
+        targets: Iterable[Target] = (route.target, *_with_family_settings(route))
+    elif settings.provider is not None:
+        fallbacks = route.fallbacks or tuple(Target(name) for name in settings.fallback_providers)
+        targets = (Target(settings.provider, route.model, route.settings), *fallbacks)
+    else:
+        return _whoever_is_there(route, deps, settings)
+    candidates = tuple(_candidate(target, deps, settings) for target in targets)
+    if _local_only(route, settings):
+        for candidate in candidates:
+            _refuse_remote(candidate, route, deps)
+    return candidates
+
+
+def availability(name: str, deps: RouterDeps, settings: EnvironmentSettings) -> Availability:
+    """Whether the provider's own program, key or library is there."""
+    candidate = _candidate(Target(name), deps, settings)
+    if name == "backend_manager" and not settings.backend_manager and deps.backend_manager is None:
+        return Availability(False, "not enabled: set ENABLE_BACKEND_MANAGER to 1")
+    if name == "accelerate" and not settings.accelerate and deps.accelerate_manager is None:
+        return Availability(False, "not enabled: set ENABLE_IPFS_ACCELERATE to 1")
+    return candidate.found.spec.available(candidate.context)
+
+
+def _with_family_settings(route: Route) -> tuple[Target, ...]:
+    return tuple(
+        Target(target.provider, target.model, {**route.settings, **target.settings}) for target in route.fallbacks
+    )
+
+
+def _whoever_is_there(route: Route, deps: RouterDeps, settings: EnvironmentSettings) -> tuple[Candidate, ...]:
+    candidates, reasons = [], []
+    local_only = _local_only(route, settings)
+    for name in _auto_order(route, deps):
+        try:
+            there = availability(name, deps, settings)
+            candidate = _candidate(Target(name, route.model, route.settings), deps, settings)
+        except BackendError as error:
+            there, candidate = Availability(False, error.message), None
+        if there.ok and candidate is not None and (not local_only or is_local(candidate, deps)):
+            candidates.append(candidate)
+        elif there.ok:
+            reasons.append(f"{name}: privacy is local_only")
+        else:
+            reasons.append(f"{name}: {there.reason}")
+    candidates += [_candidate(target, deps, settings) for target in _with_family_settings(route)]
+    if local_only:
+        for candidate in candidates:
+            _refuse_remote(candidate, route, deps)
+    if not candidates:
+        raise ProviderUnavailableError(
+            "no provider is there to answer; set a key, install a program, or name a provider. " + "; ".join(reasons),
+            provider=route.owner,
+            retryable=False,
+        )
+    return tuple(candidates)
+
+
+def _auto_order(route: Route, deps: RouterDeps) -> tuple[str, ...]:
+    """``local_hf`` before ``workstation`` when a model is named for it; llama.cpp runs the embedded one faster."""
+    if route.model or read(deps.env, "LOCAL_HF_MODEL") or read(deps.env, "LLM_MODEL"):
+        return AUTO_ORDER
+    return (*(name for name in AUTO_ORDER if name != "local_hf"), "local_hf")
+
+
+def _candidate(target: Target, deps: RouterDeps, settings: EnvironmentSettings) -> Candidate:
+    found = deps.registry.find(target.provider)
+    made_with: dict[str, Any] = {}
+    with_calls: dict[str, Any] = {}
+    for name, value in target.settings.items():
+        (made_with if name in found.spec.settings else with_calls)[name] = value
+    shaping = {name: value for name, value in target.settings.items() if name not in TRACE_KEYS}
+    return Candidate(
+        name=found.spec.name,
+        model=target.model,
+        found=found,
+        context=ProviderContext(deps.env, target.model, made_with, deps, deps.loop_thread),
+        call_settings=with_calls,
+        settings_print=fingerprint(made_with),
+        identity=cache_identity(found.identity, shaping, settings.shaping),
+        generation=settings.generation,
+    )
+
+
+def _local_only(route: Route, settings: EnvironmentSettings) -> bool:
+    return route.local_only or settings.privacy == "local_only"
+
+
+def is_local(candidate: Candidate, deps: RouterDeps) -> bool:
+    """Whether text stays here. A provider may be local by its address: then its instance knows."""
+    if candidate.found.spec.local:
+        return True
+    instance = deps.instances.enter(
+        candidate.found, candidate.settings_print, candidate.generation, candidate.context, True
+    )
+    try:
+        return instance.backend.local
+    finally:
+        deps.instances.leave(instance)
+
+
+def _refuse_remote(candidate: Candidate, route: Route, deps: RouterDeps) -> None:
+    try:
+        local = is_local(candidate, deps)
+    except BackendError:
+        local = False  # it cannot even be made; what it cannot prove is not so
+    if not local:
+        raise ConfigurationError(
+            f'"{candidate.name}" sends text off the machine and privacy is local_only; choose a local provider',
+            provider=route.owner,
+        )
