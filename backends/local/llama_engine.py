@@ -1,0 +1,386 @@
+"""Runs many generations at once on one llama.cpp model: continuous batching with shared prefixes.
+
+One thread owns the context; callers talk to it through a queue. Every step decodes one batch: the
+next token of each running sequence, and pieces of the prompts that are being read. A sequence that
+ends makes room for the next that waits.
+
+Promises: memory is bounded by the settings and known before the start; when it is short, sequences
+wait or start over, they do not fail; a prompt prefix that several jobs share is evaluated once;
+a failed decode fails the jobs of that batch with a typed error and the next job works.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from backends.exceptions import BackendError, BackendTimeoutError, ProviderUnavailableError
+from backends.local.jobs import Generation, Job, Outcome, Scoring, Ticket
+from backends.local.llama_context import ContextSettings, DecodeFailed, LlamaContext, OutOfCells
+from backends.local.llama_model import LlamaModel
+from backends.local.llama_slots import Slot, Slots, common_prefix
+from backends.local.sampling import Sampler
+from backends.local.stop_strings import TextOutput
+
+__all__ = ["EngineStats", "LlamaEngine"]
+
+logger = logging.getLogger(__name__)
+
+# Waiting for another prompt to evaluate a shared beginning pays from about this many tokens on.
+_WORTH_WAITING = 16
+# Cells kept free for the growth of each sequence when another one is let in.
+_GROWTH = 64
+# How many waiting jobs are looked at for one that can start now.
+_LOOK_AHEAD = 32
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """Counts since the start. ``seconds`` is time spent decoding."""
+
+    jobs: int = 0
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    generated_tokens: int = 0
+    decodes: int = 0
+    restarts: int = 0
+    seconds: float = 0.0
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Evaluated and generated tokens for each second of decoding."""
+        return (self.prompt_tokens + self.generated_tokens) / self.seconds if self.seconds else 0.0
+
+
+class _Sequence:
+    """A job on its way. ``tokens`` grow; the slot's tokens are those already evaluated."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        self.ticket = ticket
+        self.job: Job = ticket.job
+        self.tokens = list(ticket.job.tokens)
+        self.slot: Slot[_Sequence] | None = None
+        self.sampler: Sampler | None = None
+        self.output = TextOutput(self.job.stop if isinstance(self.job, Generation) else ())
+        self.text: list[str] = []
+        self.reused = 0
+        self.log_likelihood = 0.0
+
+    @property
+    def pending(self) -> list[int]:
+        """The tokens that are still to be evaluated. A scored sequence's last token never is."""
+        assert self.slot is not None
+        end = len(self.tokens) - 1 if isinstance(self.job, Scoring) else len(self.tokens)
+        return self.tokens[len(self.slot.tokens) : end]
+
+    @property
+    def sharable(self) -> int:
+        """How many tokens may come from elsewhere: the logits of the others are needed."""
+        return self.job.first - 1 if isinstance(self.job, Scoring) else len(self.tokens) - 1
+
+    @property
+    def generated(self) -> int:
+        return len(self.tokens) - len(self.job.tokens)
+
+    @property
+    def room_needed(self) -> int:
+        growth = self.job.max_tokens - self.generated if isinstance(self.job, Generation) else 0
+        return len(self.tokens) + min(growth, _GROWTH)
+
+
+class LlamaEngine:
+    """``submit`` may be called from any thread; everything else happens in the engine's own."""
+
+    def __init__(self, model: LlamaModel, settings: ContextSettings, parallel: int) -> None:
+        """``parallel`` sequences run at once; the settings' other sequences only remember prefixes."""
+        self.model = model
+        self.settings = settings
+        self._parallel = parallel
+        self._context = LlamaContext(model, settings)
+        self._slots: Slots[_Sequence] = Slots(self._context, settings.sequences)
+        self._scratch = Sampler.candidates(model.n_vocab)
+        self._inbox: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        self._waiting: deque[_Sequence] = deque()
+        self._active: list[_Sequence] = []
+        self._crowded = False
+        self._stats = EngineStats()
+        self._closing = threading.Event()
+        self._gate = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=f"llama-{model.path.stem}", daemon=True)
+        self._thread.start()
+        # A thread inside C code must not outlive the interpreter's modules.
+        atexit.register(self.close)
+
+    def submit(self, ticket: Ticket) -> None:
+        """Queue a job. Its ticket gets the answer."""
+        with self._gate:
+            if not self._closing.is_set():
+                self._inbox.put(ticket)
+                return
+        ticket.put(_closed())
+
+    def stats(self) -> EngineStats:
+        return self._stats
+
+    def close(self) -> None:
+        """Fail what is running, end the thread, free the memory. May be called twice."""
+        atexit.unregister(self.close)
+        with self._gate:
+            self._closing.set()
+            self._inbox.put(None)
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+        self._context.close()
+
+    # -- the engine's thread ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._receive()
+            try:
+                self._step()
+            except DecodeFailed as error:
+                self._start_over(ProviderUnavailableError(f"the local model failed: {error}"), error)
+            except Exception as error:  # whatever breaks here must reach the callers, who wait for an answer
+                logger.exception("the local engine failed and starts over")
+                self._start_over(ProviderUnavailableError(f"the local engine failed: {error!r}"), error)
+        self._receive()
+        for sequence in [*self._active, *self._waiting]:
+            self._end(sequence, _closed())
+
+    def _receive(self) -> None:
+        """Take what has come; wait for something when there is nothing to do."""
+        wait = not (self._active or self._waiting or self._closing.is_set())
+        while True:
+            try:
+                ticket = self._inbox.get(block=wait)
+            except queue.Empty:
+                return
+            wait = False
+            if ticket is not None:
+                self._waiting.append(_Sequence(ticket))
+
+    def _step(self) -> None:
+        self._drop_unwanted()
+        self._admit()
+        if not self._active:
+            return
+        batch = self._fill_batch()
+        started = time.perf_counter()
+        if not self._decode():
+            return
+        self._account(time.perf_counter() - started, batch)
+        for sequence, tokens, last in batch:
+            self._harvest(sequence, tokens, last)
+
+    def _drop_unwanted(self) -> None:
+        now = time.monotonic()
+        for sequence in [*self._active, *self._waiting]:
+            deadline = sequence.job.deadline
+            if sequence.ticket.cancelled:
+                self._end(sequence, None)
+            elif deadline is not None and now >= deadline:
+                self._end(sequence, BackendTimeoutError("the local model gave no answer before the deadline"))
+
+    # -- letting sequences in -----------------------------------------------------------------
+
+    def _admit(self) -> None:
+        while self._waiting and len(self._active) < self._parallel and not self._crowded:
+            chosen = self._next_ready()
+            if chosen is None:
+                return
+            sequence, source, shared = chosen
+            if not self._fits(sequence, source, shared):
+                return
+            self._waiting.remove(sequence)
+            self._place(sequence, source, shared)
+
+    def _next_ready(self) -> tuple[_Sequence, Slot[_Sequence] | None, int] | None:
+        """The first that waits for nobody: another prompt may be about to evaluate its beginning."""
+        for sequence in list(self._waiting)[:_LOOK_AHEAD]:
+            source, shared = self._slots.best_source(sequence.tokens, sequence.sharable)
+            if not self._context.shares_prefixes or self._coming_prefix(sequence) < shared + _WORTH_WAITING:
+                return sequence, source, shared
+        return None
+
+    def _coming_prefix(self, sequence: _Sequence) -> int:
+        """How much of the beginning of ``sequence`` the running prompts will have evaluated."""
+        return max((common_prefix(other.tokens, sequence.tokens) for other in self._active), default=0)
+
+    def _fits(self, sequence: _Sequence, source: Slot[_Sequence] | None, shared: int) -> bool:
+        growth = sum(active.room_needed - len(active.slot.tokens) for active in self._active if active.slot is not None)
+        need = growth + sequence.room_needed - shared
+        while self._slots.cells_used + need > self.settings.cells:
+            if not self._slots.forget_oldest(keep=source):
+                # Alone it always fits: nothing else will ever hold less.
+                return not self._active
+        return True
+
+    def _place(self, sequence: _Sequence, source: Slot[_Sequence] | None, shared: int) -> None:
+        if sequence.sampler is None and isinstance(sequence.job, Generation):
+            try:
+                sequence.sampler = Sampler(self.model, sequence.job.sampling, sequence.job.grammar)
+            except BackendError as error:
+                sequence.ticket.put(error)
+                return
+        sequence.slot = self._slots.take(sequence, source, shared)
+        sequence.reused = max(sequence.reused, len(sequence.slot.tokens))
+        self._active.append(sequence)
+        self._stats = replace(
+            self._stats,
+            jobs=self._stats.jobs + 1,
+            reused_tokens=self._stats.reused_tokens + len(sequence.slot.tokens),
+        )
+
+    # -- one batch ----------------------------------------------------------------------------
+
+    def _fill_batch(self) -> list[tuple[_Sequence, list[int], int]]:
+        """Running sequences first, so that streams flow; prompts take what is left."""
+        context = self._context
+        context.start_batch()
+        batch = []
+        for sequence in sorted(self._active, key=lambda active: len(active.pending) > 1):
+            tokens = sequence.pending[: context.room]
+            if not tokens:
+                continue
+            assert sequence.slot is not None
+            start = len(sequence.slot.tokens)
+            last = context.add(sequence.slot.number, start, tokens, self._wanted(sequence, start, len(tokens)))
+            batch.append((sequence, tokens, last))
+        return batch
+
+    @staticmethod
+    def _wanted(sequence: _Sequence, start: int, count: int) -> list[bool] | bool:
+        if isinstance(sequence.job, Scoring):
+            return [position >= sequence.job.first - 1 for position in range(start, start + count)]
+        return start + count == len(sequence.tokens)
+
+    def _decode(self) -> bool:
+        """Decode; make room when there is none. False when the batch must be made anew."""
+        while True:
+            try:
+                self._context.decode()
+            except OutOfCells:
+                if self._slots.forget_oldest():
+                    continue
+                self._make_room()
+                return False
+            return True
+
+    def _make_room(self) -> None:
+        """Send the sequence that came last back to wait; it starts over when another has ended."""
+        latest = self._active[-1]
+        if len(self._active) == 1:
+            self._end(latest, ProviderUnavailableError("the context has no room for this sequence; set a larger n_ctx"))
+            return
+        assert latest.slot is not None
+        self._active.remove(latest)
+        self._slots.release(latest.slot)
+        self._slots.forget(latest.slot)
+        latest.slot = None
+        latest.log_likelihood = 0.0
+        self._waiting.appendleft(latest)
+        self._crowded = True
+        self._stats = replace(self._stats, restarts=self._stats.restarts + 1)
+
+    def _account(self, seconds: float, batch: list[tuple[_Sequence, list[int], int]]) -> None:
+        read = generated = 0
+        for sequence, tokens, _ in batch:
+            assert sequence.slot is not None
+            fresh = max(0, len(sequence.job.tokens) - len(sequence.slot.tokens))
+            read += min(fresh, len(tokens))
+            generated += len(tokens) - min(fresh, len(tokens))
+            sequence.slot.tokens.extend(tokens)
+        self._stats = replace(
+            self._stats,
+            prompt_tokens=self._stats.prompt_tokens + read,
+            generated_tokens=self._stats.generated_tokens + generated,
+            decodes=self._stats.decodes + 1,
+            seconds=self._stats.seconds + seconds,
+        )
+
+    # -- what comes out -----------------------------------------------------------------------
+
+    def _harvest(self, sequence: _Sequence, tokens: list[int], last: int) -> None:
+        if isinstance(sequence.job, Scoring):
+            self._score(sequence, sequence.job, len(tokens), last)
+        elif not sequence.pending:
+            self._extend(sequence, sequence.job, last)
+
+    def _extend(self, sequence: _Sequence, job: Generation, index: int) -> None:
+        assert sequence.sampler is not None
+        token = sequence.sampler.choose(self._context.logits(index), self._scratch)
+        sequence.tokens.append(token)
+        if token in self.model.end_tokens:
+            self._finish(sequence, "stop")
+            return
+        self._emit(sequence, job, sequence.output.feed(self.model.piece(token)))
+        if sequence.output.stopped:
+            self._finish(sequence, "stop")
+        elif sequence.generated >= job.max_tokens:
+            self._finish(sequence, "length")
+
+    @staticmethod
+    def _emit(sequence: _Sequence, job: Generation, text: str) -> None:
+        if not text:
+            return
+        sequence.text.append(text)
+        if job.streaming:
+            sequence.ticket.put(text)
+
+    def _score(self, sequence: _Sequence, job: Scoring, count: int, last: int) -> None:
+        assert sequence.slot is not None
+        end = len(sequence.slot.tokens)
+        for position in range(max(end - count, job.first - 1), end):
+            logits = self._context.logits(last - (end - 1 - position)).astype(np.float64)
+            top = logits.max()
+            likelihood = logits[sequence.tokens[position + 1]] - top - np.log(np.exp(logits - top).sum())
+            sequence.log_likelihood += float(likelihood)
+        if not sequence.pending:
+            self._finish(sequence, "stop")
+
+    def _finish(self, sequence: _Sequence, reason: str) -> None:
+        if isinstance(sequence.job, Generation):
+            self._emit(sequence, sequence.job, sequence.output.finish())
+        outcome = Outcome(
+            text="".join(sequence.text),
+            finish_reason=reason,
+            prompt_tokens=len(sequence.job.tokens),
+            completion_tokens=sequence.generated,
+            reused_tokens=sequence.reused,
+            log_likelihood=sequence.log_likelihood,
+        )
+        self._end(sequence, outcome)
+
+    def _end(self, sequence: _Sequence, event: Outcome | BackendError | None) -> None:
+        if sequence.sampler is not None:
+            sequence.sampler.close()
+        if sequence.slot is not None:
+            self._slots.release(sequence.slot)
+            sequence.slot = None
+        if sequence in self._active:
+            self._active.remove(sequence)
+            self._crowded = False
+        elif sequence in self._waiting:
+            self._waiting.remove(sequence)
+        if event is not None:
+            sequence.ticket.put(event)
+
+    def _start_over(self, error: BackendError, cause: BaseException) -> None:
+        """Fail what was running and forget all that was evaluated; what waits goes on waiting."""
+        error.__cause__ = cause
+        for sequence in list(self._active):
+            self._end(sequence, error)
+        self._context.clear()
+        self._slots.forget_all()
+
+
+def _closed() -> BackendError:
+    return ProviderUnavailableError("the local model was closed while this call waited; make a new backend")

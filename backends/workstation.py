@@ -1,0 +1,191 @@
+"""WorkstationBackend: GGUF models on this machine, run by llama.cpp. Nothing leaves it.
+
+Without ``model_path`` it uses the model that is installed with this program. The model is loaded at
+the first call and shared with every other backend that names the same file and settings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from backends.base import ThreadedBackend
+from backends.exceptions import (
+    BackendError,
+    ConfigurationError,
+    ContextLengthError,
+    InvalidRequestError,
+    ProviderUnavailableError,
+)
+from backends.local.jobs import Generation, Outcome, Ticket
+from backends.local.json_grammar import json_grammar
+from backends.local.llama_engine import EngineStats
+from backends.local.llama_model import checked_header
+from backends.local.llama_runtime import LlamaRuntime, RuntimeSettings, open_llama
+from backends.local.sampling import Sampling
+from backends.local.shared import SharedModel
+from backends.types import Completion, Health, Request, StreamItem, Usage
+
+__all__ = ["WorkstationBackend"]
+
+#: Tokens of an answer when nobody says otherwise.
+DEFAULT_MAX_TOKENS = 1024
+
+
+class WorkstationBackend(ThreadedBackend):
+    """One GGUF model. Calls from many threads are decoded together."""
+
+    type = "workstation"
+    local = True
+    constrains_json = True
+    default_timeout: ClassVar[float] = 600.0
+
+    def __init__(
+        self,
+        id: str | None = None,
+        model_path: str | Path | None = None,
+        *,
+        n_ctx: int | None = None,
+        n_threads: int | None = None,
+        n_gpu_layers: int | None = None,
+        n_batch: int | None = None,
+        n_parallel: int | None = None,
+        chat_format: str | None = None,
+        idle_seconds: float | None = None,
+        **options: Any,
+    ) -> None:
+        """``n_ctx`` is the longest prompt with its answer; ``n_parallel`` how many calls run at once."""
+        super().__init__(id, **options)
+        for name, value, least in (
+            ("n_ctx", n_ctx, 8),
+            ("n_threads", n_threads, 1),
+            ("n_gpu_layers", n_gpu_layers, -1),
+            ("n_batch", n_batch, 1),
+            ("n_parallel", n_parallel, 1),
+        ):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+                raise ConfigurationError(
+                    f"{name} must be a whole number from {least} on, not {value!r}", provider=self.id
+                )
+        self._settings = RuntimeSettings(
+            model_path=None if model_path is None else Path(model_path),
+            n_ctx=n_ctx,
+            n_threads=n_threads,
+            n_gpu_layers=0 if n_gpu_layers is None else n_gpu_layers,
+            n_batch=n_batch,
+            n_parallel=n_parallel,
+        )
+        self._chat_format = chat_format
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._shared: SharedModel[LlamaRuntime] | None = None
+        self._closed = False
+
+    def health(self) -> Health:
+        """Checks the file, without loading it."""
+        try:
+            header = checked_header(self._settings.located())
+        except BackendError as error:
+            return Health(ok=False, detail=error.message, provider=self.id, model=self._model_name, local=True)
+        loaded = self._shared is not None and self._shared.loaded
+        detail = f"{header.path.name} ({header.quantisation}) is {'loaded' if loaded else 'there'}"
+        return Health(ok=True, detail=detail, provider=self.id, model=header.path.stem, local=True)
+
+    def stats(self) -> EngineStats:
+        """What the engine has done since the model was loaded; zeros when it is not."""
+        if self._shared is None or not self._shared.loaded:
+            return EngineStats()
+        with self._shared.use() as llama:
+            return llama.engine.stats()
+
+    def close(self) -> None:
+        """Let the model go; the last backend that closes frees it."""
+        with self._lock:
+            shared, self._shared, self._closed = self._shared, None, True
+        if shared is not None:
+            shared.release()
+
+    # -- one call -----------------------------------------------------------------------------
+
+    def _complete(self, request: Request) -> Completion:
+        started = time.monotonic()
+        with self._described(), self._model().use(request.deadline) as llama:
+            outcome = llama.run(self._ticket(llama, request, streaming=False)).result()
+            return self._completion(llama, outcome, started)
+
+    def _stream(self, request: Request) -> Iterator[StreamItem]:
+        started = time.monotonic()
+        with self._described(), self._model().use(request.deadline) as llama:
+            items = llama.run(self._ticket(llama, request, streaming=True)).items()
+            with contextlib.closing(items):
+                for item in items:
+                    yield self._completion(llama, item, started) if isinstance(item, Outcome) else item
+
+    def _model(self) -> SharedModel[LlamaRuntime]:
+        with self._lock:
+            if self._closed:
+                raise ProviderUnavailableError("this backend was closed; make a new one", retryable=False)
+            if self._shared is None:
+                self._shared = open_llama(self._settings, self._idle_seconds)
+            return self._shared
+
+    def _ticket(self, llama: LlamaRuntime, request: Request, *, streaming: bool) -> Ticket:
+        tokens = tuple(llama.chat(self._chat_format).tokens(request.messages))
+        room = llama.n_ctx - len(tokens)
+        if room < 1:
+            raise ContextLengthError(
+                f"the prompt has {len(tokens):,} tokens and the context holds {llama.n_ctx:,}, of which the answer "
+                f"needs one: {1 - room:,} too many; shorten the prompt or set a larger n_ctx",
+                tokens=len(tokens),
+                limit=llama.n_ctx,
+            )
+        options = dict(request.options)
+        return Ticket(
+            Generation(
+                tokens=tokens,
+                max_tokens=min(options.pop("max_tokens", DEFAULT_MAX_TOKENS), room),
+                stop=options.pop("stop", ()),
+                sampling=self._sampling(options),
+                grammar=None if request.json_schema is None else json_grammar(request.json_schema),
+                deadline=request.deadline,
+                streaming=streaming,
+            )
+        )
+
+    @staticmethod
+    def _sampling(options: Mapping[str, Any]) -> Sampling:
+        if options.get("repeat_penalty", 1.0) == 0:
+            raise InvalidRequestError("repeat_penalty 0 would divide by zero; 1 switches it off")
+        seed = options.get("seed")
+        # llama.cpp takes 32 bits and reads the highest value as "random".
+        seed = secrets.randbelow(0xFFFFFFFF) if seed is None else seed % 0xFFFFFFFF
+        return Sampling(**{**options, "seed": seed})
+
+    def _completion(self, llama: LlamaRuntime, outcome: Outcome, started: float) -> Completion:
+        return Completion(
+            text=outcome.text,
+            provider=self.id,
+            model=llama.model.path.stem,
+            usage=Usage(outcome.prompt_tokens, outcome.completion_tokens, cost_usd=0.0),
+            finish_reason=outcome.finish_reason,
+            latency=time.monotonic() - started,
+        )
+
+    @property
+    def _model_name(self) -> str | None:
+        return None if self._settings.model_path is None else self._settings.model_path.stem
+
+    @contextlib.contextmanager
+    def _described(self) -> Iterator[None]:
+        """Errors from below learn which backend and model they belong to."""
+        try:
+            yield
+        except BackendError as error:
+            error.provider = error.provider or self.id
+            error.model = error.model or self._model_name
+            raise
