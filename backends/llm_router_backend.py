@@ -47,15 +47,17 @@ class LLMRouterBackend(Backend):
         price: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         cache_path: str | Path | None = None,
+        env: Mapping[str, str] | None = None,
         **keys: Any,
     ) -> None:
+        """``env`` stands in for the environment when the backend makes its own ``deps``."""
         super().__init__(id, type=type, privacy=keys.get("privacy"))
         keys, calls, settings = _sorted_out(keys, options, self.id)
         route = _route(keys, settings, self.id)
         if deps is not None and cache_path is not None:
             raise ConfigurationError("cache_path belongs to deps when deps is given; set it there", provider=self.id)
         self._owns_deps = deps is None
-        self.deps = deps if deps is not None else RouterDeps(cache_path=cache_path)
+        self.deps = deps if deps is not None else RouterDeps(cache_path=cache_path, env=env)
         self.options = _checked(calls, self.id)
         self._router = Router(
             route,
@@ -108,11 +110,18 @@ class LLMRouterBackend(Backend):
 
     def health(self) -> Health:
         """Whether the provider that would be asked first could answer; else the first fallback that could."""
+        return self._first_able("health")
+
+    def preflight(self) -> Health:
+        """``health`` without asking anybody."""
+        return self._first_able("preflight")
+
+    def _first_able(self, question: str) -> Health:
         told: list[str] = []
         first: Health | None = None
         try:
             for candidate in self._router.candidates():
-                health = self._health_of(candidate)
+                health = self._health_of(candidate, question)
                 first = first or health
                 if health.ok:
                     detail = "; ".join([*told, f"{candidate.name}: {health.detail}"])
@@ -130,12 +139,12 @@ class LLMRouterBackend(Backend):
         # Only the shape of the prompt is looked at here; the router checks the rest once for the whole chain.
         return Request(check_messages(prompt, self.id), options)
 
-    def _health_of(self, candidate: Candidate) -> Health:
+    def _health_of(self, candidate: Candidate, question: str) -> Health:
         there = candidate.found.spec.available(candidate.context)
         if not there.ok:
             return Health(False, there.reason, candidate.name, candidate.model, candidate.found.spec.local)
         try:
-            health: Health = self._asks(candidate, "health")()
+            health: Health = self._asks(candidate, question)()
         except BackendError as error:
             return Health(False, error.message, candidate.name, candidate.model, candidate.found.spec.local)
         return health
