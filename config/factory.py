@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from backends.exceptions import ConfigurationError
 from config.entries import BackendEntry, HuggingFaceEntry, LLMRouterEntry, OpenAIEntry, WorkstationEntry
+from config.load import state_folder
 from config.models import Config
 from config.problems import ConfigProblems, Problem, nearest, show
 
@@ -29,13 +31,11 @@ def build_backend(
     if not isinstance(source, Config):
         return _built(source, {}, os.environ if env is None else env)
     entry = _entry(source, source.used_ids[0] if id is None else id)
-    return _built(entry, _inherited(source), os.environ if env is None else env)
+    return _built(entry, _inherited(source, entry), os.environ if env is None else env)
 
 
 def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> Mediator:
-    """The mediator with its backends in order and its evidence store."""
-    from contextlib import ExitStack
-
+    """The mediator with its backends in order and its evidence store. Whoever builds it closes it."""
     from mediator import Mediator
 
     env = os.environ if env is None else env
@@ -46,22 +46,37 @@ def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> M
     with ExitStack() as opened:
         backends = []
         for entry in entries:
-            backend = _built(entry, _inherited(config), env)
+            backend = _built(entry, _inherited(config, entry), env)
             opened.callback(backend.close)
             backends.append(backend)
         store = build_evidence_store(config, env=env)
         opened.callback(store.close)
-        mediator = Mediator(backends=backends, evidence=store)
+        settings = config.MEDIATOR
+        mediator = Mediator(
+            backends=backends,
+            evidence=store,
+            state_dir=settings.state_dir if settings and settings.state_dir else state_folder(env),
+            user_id=settings.user_id if settings else None,
+            privacy=settings.privacy if settings else None,
+        )
         opened.pop_all()
     return mediator
 
 
 def build_evidence_store(config: Config, *, env: Mapping[str, str] | None = None) -> EvidenceStore:
-    """The evidence store that the configuration describes."""
+    """The evidence store that the configuration describes. Its key is asked for when it is first needed."""
     from mediator.evidence import EvidenceStore
+    from mediator.evidence.keys import key_source
 
-    assert config.EVIDENCE.path is not None
-    return EvidenceStore(config.EVIDENCE.path)
+    env = os.environ if env is None else env
+    settings = config.EVIDENCE
+    path = state_folder(env) / "evidence" if settings.path is None else settings.path
+    return EvidenceStore(
+        path,
+        profile=settings.profile,
+        catalog_url=None if settings.catalog is None else settings.catalog.get_secret_value(),
+        key_source=None if settings.key is None else key_source(settings.key, path, env),
+    )
 
 
 def _entry(config: Config, name: str) -> BackendEntry:
@@ -73,12 +88,13 @@ def _entry(config: Config, name: str) -> BackendEntry:
     raise ConfigProblems([problem])
 
 
-def _inherited(config: Config) -> dict[str, Any]:
-    if config.MEDIATOR is None:
-        return {}
+def _inherited(config: Config, entry: BackendEntry) -> dict[str, Any]:
+    """What the mediator's section sets for backends that are silent and know the setting."""
     settings = config.MEDIATOR
+    if settings is None:
+        return {}
     held = {"privacy": settings.privacy, "timeout": settings.timeout, "max_retries": settings.max_retries}
-    return {name: value for name, value in held.items() if value is not None}
+    return {name: value for name, value in held.items() if value is not None and name in type(entry).model_fields}
 
 
 def _unset_problems(entry: BackendEntry, config: Config | None = None) -> list[Problem]:

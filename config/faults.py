@@ -8,15 +8,16 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from config.document import Document
-from config.entries import BACKEND_TYPES, Budget, Endpoint
+from config.entries import BACKEND_TYPES
 from config.fields import NotOneOfError
 from config.models import Application, Config, Evidence, Log, Mediator
 from config.problems import Path, Problem, is_secret, nearest, path_text, show
+from config.router_entry import UNION_TAGS, Budget, Endpoint, Fallback, Price
 
 __all__ = ["path_of", "problem_of"]
 
 _SECTIONS = {"MEDIATOR": Mediator, "APPLICATION": Application, "LOG": Log, "EVIDENCE": Evidence}
-_NESTED = {"endpoints": Endpoint, "budget": Budget}
+_NESTED = {"endpoints": Endpoint, "budget": Budget, "price": Price, "fallback_providers": Fallback}
 _SIMPLE = {
     "bool_type": "must be true or false",
     "dict_type": "must be an object",
@@ -63,11 +64,11 @@ def problem_of(error: ErrorDetails, document: Document, renamed: Mapping[Path, P
 
 
 def path_of(error: ErrorDetails) -> Path:
-    """pydantic's location without the union tag that it puts after ``BACKENDS[n]``."""
+    """pydantic's location without the union tags that it puts between the keys."""
     where = error["loc"]
     if len(where) > 2 and where[0] == "BACKENDS":
-        return (*where[:2], *where[3:])
-    return where
+        where = (*where[:2], *where[3:])
+    return tuple(part for part in where if part not in UNION_TAGS)
 
 
 def _rule(error: ErrorDetails) -> tuple[str, Iterable[str]]:

@@ -115,7 +115,7 @@ class Evidence(Part):
     """Where evidence lives and who else keeps a copy."""
 
     path: Place | None = None
-    profile: Literal["unixfs-v1-2025", "kubo-v1", "kubo-legacy"] | None = None
+    profile: Literal["unixfs-v1-2025", "kubo-v1", "kubo-legacy"] = "unixfs-v1-2025"
     replicas: Names | None = None
     #: The RPC address of an IPFS node (Kubo or Cluster).
     kubo: Text | None = None

@@ -18,9 +18,9 @@ __all__ = ["ConfigProblems", "Path", "Problem", "is_secret", "nearest", "path_te
 Path = tuple[str | int, ...]
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
-_SECRET_KEY = re.compile(
-    r"(?:.*[_-])?(?:key|token|secret|password|passphrase)|apikey|authorization|headers|catalog", re.IGNORECASE
-)
+_SECRET_KEY = re.compile(r"(?:.*[_-])?(?:key|token|secret|password|passphrase)|apikey|authorization", re.IGNORECASE)
+#: Whatever stands below these may be one too.
+_SECRET_PLACES = frozenset({"headers", "catalog", "program_env", "settings", "copilot_sdk_provider"})
 _LONGEST = 60
 
 
@@ -54,7 +54,7 @@ class ConfigProblems(ConfigurationError):  # noqa: N818  # it holds several
 
 def is_secret(path: Path) -> bool:
     """Whether what stands at ``path`` may hold a key, a token or a password."""
-    return any(isinstance(part, str) and _SECRET_KEY.fullmatch(part) for part in path)
+    return any(isinstance(part, str) and (part in _SECRET_PLACES or _SECRET_KEY.fullmatch(part)) for part in path)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

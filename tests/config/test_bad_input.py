@@ -88,7 +88,7 @@ def test_a_byte_order_mark_does_no_harm(load):
         ({"type": 5}, 'BACKENDS[0].type must be one of "llm_router", "openai", "huggingface", "workstation", not 5'),
         ({}, 'BACKENDS[0].type is missing; it is one of "llm_router", "openai", "huggingface", "workstation"'),
         ({"type": "openai", "temprature": 1}, 'BACKENDS[0].temprature is not a known key (did you mean "temperature"?)'),
-        ({"type": "openai", "n_ctx": 1}, 'BACKENDS[0].n_ctx is not a known key of this type; it belongs to "workstation"'),
+        ({"type": "openai", "n_ctx": 1}, 'BACKENDS[0].n_ctx is not a known key of this type; it belongs to "llm_router", "workstation"'),
         ({"type": "openai", "zzz": 1}, "BACKENDS[0].zzz is not a known key"),
         ({"type": "openai", "odd key": 1}, 'BACKENDS[0]["odd key"] is not a known key'),
         ({"type": "openai", "temperature": 2.5}, "BACKENDS[0].temperature must be between 0 and 2, not 2.5"),

@@ -99,7 +99,7 @@ def test_a_whole_historical_file_loads(data):
         "presence_penalty": 0.45, "frequency_penalty": 0.65,
     }  # fmt: skip
     assert config.BACKENDS[1].arguments() == {
-        "id": "workstation-old", "type": "workstation", "model_path": data / "models/old.gguf", "max_tokens": 100,
+        "id": "workstation-old", "type": "workstation", "model_path": str(data / "models/old.gguf"), "max_tokens": 100,
     }  # fmt: skip
     assert config.APPLICATION.type == ("server",)
     assert config.LOG.level == "WARNING"
@@ -143,10 +143,10 @@ def test_relative_paths_are_relative_to_the_file(load, tmp_path):
         }
     )  # fmt: skip
     first, second, third = (entry.arguments() for entry in config.BACKENDS)
-    assert first["model_path"] == tmp_path / "m.gguf"
-    assert second["trace_dir"] == tmp_path / "../t"
-    assert second["trace_jsonl_path"] == Path("/abs/t.jsonl")
-    assert second["claude_add_dir"] == [tmp_path / "x"]
+    assert first["model_path"] == f"{tmp_path}/m.gguf"
+    assert second["trace_dir"] == f"{tmp_path}/../t"
+    assert second["trace_jsonl_path"] == "/abs/t.jsonl"
+    assert second["claude_add_dir"] == [f"{tmp_path}/x"]
     assert second["copilot_sdk_cli_path"] == str(tmp_path / "copilot")
     assert third["model"] == str(tmp_path / "local")
     assert third["gguf_file"] == str(tmp_path / "f.gguf")
@@ -173,7 +173,7 @@ def test_names_are_no_paths(load):
 
 def test_a_tilde_is_the_home_folder(load):
     config = load({"BACKENDS": [{"id": "a", "type": "workstation", "model_path": "~/m.gguf"}]})
-    assert config.BACKENDS[0].arguments()["model_path"] == Path.home() / "m.gguf"
+    assert config.BACKENDS[0].arguments()["model_path"] == str(Path.home() / "m.gguf")
 
 
 def test_the_store_is_the_same_whatever_file_is_used(load, root):
@@ -218,7 +218,7 @@ def test_no_printed_configuration_is_left_out(data):
             {"provider": "copilot_cli", "model": "gpt-5-mini", "max_tokens": 128, "temperature": 0.7},
         ),
         ("document-004-openai.json", {"api_key": "value-of-OPENAI_API_KEY", "model": "gpt-4", "max_tokens": 500}),
-        ("document-004-workstation.json", {"model_path": Path("/path/to/model.gguf"), "n_ctx": 4096, "n_threads": 8}),
+        ("document-004-workstation.json", {"model_path": "/path/to/model.gguf", "n_ctx": 4096, "n_threads": 8}),
     ],
 )  # fmt: skip
 def test_what_the_documents_say_reaches_the_constructor(data, keys, name, arguments):
