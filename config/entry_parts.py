@@ -18,14 +18,6 @@ __all__ = [
     "TransformersSettings",
     "in_clear",
 ]
-    "AnswerSettings",
-    "Entry",
-    "GGUFSettings",
-    "HTTPSettings",
-    "RetrySettings",
-    "TransformersSettings",
-    "in_clear",
-]
 
 
 class Entry(Part):
