@@ -285,9 +285,10 @@ class HttpBackend(AsyncBackend):
     def _event(self, event: SseEvent, reader: StreamReader, stream: HttpStream, model: str | None) -> str:
         try:
             document = json.loads(event.data)
-            if document.get("error") is None:
+            failed = _failure_in(document)
+            if failed is None:
                 return reader.feed(document)
-            problem = read_error_body(document)
+            problem = read_error_body(failed)
         except (*_WRONG_SHAPE, RecursionError) as error:
             raise self._not_readable("an event of the stream cannot be read", stream.headers, model) from error
         raise self._error(200, stream.headers, problem, model)
@@ -476,6 +477,13 @@ def _usable_key(key: str | SecretStr | None, owner: str) -> SecretStr | None:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigurationError("the API key holds characters that no key has; copy it again", provider=owner)
     return SecretStr(text)
+
+
+def _failure_in(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a stream's event tells of a failure, in any provider's way; None when it is a piece of the answer."""
+    if document.get("error") is not None or document.get("type") == "error":
+        return document
+    return document["response"] if document.get("type") == "response.failed" else None
 
 
 def _media_type(headers: Mapping[str, str]) -> str:

@@ -76,8 +76,9 @@ class _GeminiWire:
 
     def path(self, model: str | None, stream: bool) -> str:
         name = (model or "").removeprefix("models/")
-        folder, slash, rest = name.partition("/")
-        place = f"{quote(folder, safe='')}/{quote(rest, safe='')}" if slash else f"models/{quote(name, safe='')}"
+        folder, _, rest = name.partition("/")
+        # The name is data: but for Google's own second folder, it is one segment of the path.
+        place = f"{folder}/{quote(rest, safe='')}" if folder == "tunedModels" else f"models/{quote(name, safe='')}"
         return f"v1beta/{place}:" + ("streamGenerateContent?alt=sse" if stream else "generateContent")
 
     def payload(self, request: Request, model: str | None, stream: bool) -> dict[str, Any]:
