@@ -28,7 +28,7 @@ from backends.exceptions import (
     ProviderUnavailableError,
 )
 
-__all__ = ["MAX_OUTPUT", "ProgramEnd", "RunningProgram", "running"]
+__all__ = ["MAX_OUTPUT", "ProgramEnd", "RunningProgram", "end_marked", "marked", "running"]
 
 T = TypeVar("T")
 
@@ -105,12 +105,12 @@ async def running(
     max_output: int = MAX_OUTPUT,
 ) -> AsyncIterator[RunningProgram]:
     """Start the program and end it with the block. ``deadline`` is a time of ``time.monotonic``."""
-    mark = uuid.uuid4().hex
+    mark, environment = marked(environment)
     watcher = _Watcher(max_output, mark)
     try:
-        await _start(arguments, watcher, directory, {**environment, _MARK: mark}, owner)
+        await _start(arguments, watcher, directory, environment, owner)
     except BaseException:
-        _end_marked(mark)  # cancelled between the fork and the hand-over
+        end_marked(mark)  # cancelled between the fork and the hand-over
         raise
     try:
         watcher.feed(stdin)
@@ -193,7 +193,7 @@ class _Watcher(asyncio.SubprocessProtocol):
         if self.open - {0}:
             # Its own last words are still in the pipes; a child that keeps them open would hold us until the deadline.
             loop = asyncio.get_running_loop()
-            loop.call_later(_GRACE, lambda: self.open - {0} and loop.run_in_executor(None, _end_marked, self._mark))
+            loop.call_later(_GRACE, lambda: self.open - {0} and loop.run_in_executor(None, end_marked, self._mark))
 
 
 async def _end(watcher: _Watcher, mark: str) -> None:
@@ -206,14 +206,14 @@ async def _end(watcher: _Watcher, mark: str) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(watcher.exited.wait(), _GRACE)
         if transport.get_returncode() is not None:
-            await asyncio.to_thread(_end_marked, mark)
+            await asyncio.to_thread(end_marked, mark)
             swept = True
     finally:
         # Reached also when a second cancellation interrupts the wait.
         if transport.get_returncode() is None:
             _signal_group(pid, signal.SIGKILL)
         if not swept:
-            _end_marked(mark)
+            end_marked(mark)
         _running.pop(pid, None)
         stdin = transport.get_pipe_transport(0)
         if 0 in watcher.open and isinstance(stdin, asyncio.WriteTransport):
@@ -228,8 +228,14 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def _end_marked(mark: str) -> None:
-    """Kill every process that inherited the run's mark, wherever it moved to."""
+def marked(environment: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """A new mark, and the environment with it, for ``end_marked``."""
+    mark = uuid.uuid4().hex
+    return mark, {**environment, _MARK: mark}
+
+
+def end_marked(mark: str) -> None:
+    """Kill every process that inherited the mark, wherever it moved to (Linux; elsewhere the group must do)."""
     if not sys.platform.startswith("linux"):
         return
     wanted = f"{_MARK}={mark}".encode()
