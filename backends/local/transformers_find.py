@@ -95,11 +95,11 @@ def find_files(wanted: Wanted, deadline: float | None = None) -> ModelFiles:
     path = Path(wanted.model).expanduser()
     if wanted.gguf_file is None and path.suffix.lower() == ".gguf" and not path.is_dir():
         return _checked(ModelFiles(path.parent, path.name), wanted)
-    if path.is_dir():
+    if path.is_dir() and wanted.model.strip():
         return _checked(ModelFiles(path, wanted.gguf_file), wanted)
     if not looks_like_hub_name(wanted.model):
         raise ModelNotFoundError(
-            f"there is no folder {wanted.model}; name a folder with config.json and *.safetensors, a GGUF file, "
+            f"there is no folder {wanted.model!r}; name a folder with config.json and *.safetensors, a GGUF file, "
             "or a model of the Hugging Face hub (org/name)",
             model=wanted.name,
         )
@@ -170,10 +170,15 @@ def _cache_directory(env: Mapping[str, str]) -> str | None:
     return str(Path(env["HF_HOME"]).expanduser() / "hub") if env.get("HF_HOME") else None
 
 
+def _marker(wanted: Wanted) -> str:
+    """The file whose presence in the cache says that all are there; it is fetched last."""
+    return wanted.gguf_file or "config.json"
+
+
 def _cached(wanted: Wanted) -> ModelFiles | None:
     from huggingface_hub import try_to_load_from_cache
 
-    marker = wanted.gguf_file or "config.json"
+    marker = _marker(wanted)
     found = try_to_load_from_cache(
         wanted.model, marker, cache_dir=_cache_directory(wanted.env), revision=wanted.revision
     )
@@ -213,7 +218,9 @@ def _downloaded(wanted: Wanted, deadline: float | None) -> ModelFiles:
             path = hf_hub_download(
                 wanted.model,
                 name,
-                revision=info.sha,
+                # The last file is asked for by the revision's name, which makes the cache remember that name: a
+                # download that was cut short is never found by it.
+                revision=wanted.revision if name == _marker(wanted) else info.sha,
                 cache_dir=cache,
                 endpoint=endpoint,
                 token=wanted.token,
@@ -259,13 +266,13 @@ def _needed(names: list[str], wanted: Wanted) -> list[str]:
         needed = [name for name in names if name == wanted.gguf_file]
     else:
         # Weights of other formats and variants live in folders; the model itself is at the top.
-        needed = sorted(n for n in names if "/" not in n and any(Path(n).match(wish) for wish in _WANTED_FILES))
+        needed = [name for name in names if "/" not in name and any(Path(name).match(wish) for wish in _WANTED_FILES)]
     if not needed or (wanted.gguf_file is None and not any(name.endswith(".safetensors") for name in needed)):
         raise ModelNotFoundError(
             f"{wanted.model} has no {wanted.gguf_file or 'safetensors weights'} on the hub; choose another model",
             model=wanted.name,
         )
-    return needed
+    return sorted(needed, key=lambda name: (name == _marker(wanted), name))
 
 
 def _not_too_late(deadline: float | None, wanted: Wanted) -> None:
