@@ -7,6 +7,7 @@ the LoopThread and ends with its ``close``.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import queue
@@ -98,6 +99,7 @@ class LoopThread:
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
+            atexit.unregister(self.close)
         if loop is None or thread is None or self._pid != os.getpid():
             return
         loop.call_soon_threadsafe(loop.stop)
@@ -117,6 +119,8 @@ class LoopThread:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=_serve, args=(self._loop,), name=self._name, daemon=True)
                 self._thread.start()
+                # Programs that never close a backend must not end with complaints about open connections.
+                atexit.register(self.close)
             return self._loop
 
 
@@ -137,5 +141,6 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
             loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
         # Name look-ups run in the loop's executor; its threads would stay behind.
-        loop.run_until_complete(loop.shutdown_default_executor())
+        with contextlib.suppress(RuntimeError):  # the interpreter ends and starts no more threads to wait with
+            loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
