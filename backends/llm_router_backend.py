@@ -71,6 +71,8 @@ class LLMRouterBackend(Backend):
             ),
         )
         self.known_options = frozenset(GENERATION_OPTIONS) | {"cache"}
+        for target in (*filter(None, (route.target,)), *route.fallbacks):
+            self.deps.registry.find(target.provider)
         self._check_settings(settings)
         if route.local_only:
             # Refused at start, not first when text is about to leave.
@@ -132,6 +134,7 @@ class LLMRouterBackend(Backend):
         return Health(False, "; ".join(told), self.id, first.model if first else None, self.local)
 
     def close(self) -> None:
+        self._router.close()
         if self._owns_deps:
             self.deps.close()
 

@@ -111,17 +111,19 @@ class MemoryCache:
                 return None
             self._hits += 1
             self._entries.move_to_end(key)
+            if not found.cached:
+                # Marked at its first hit: most answers are never asked for again.
+                found = self._entries[key] = mark_cached(found)
             return found
 
     def put(self, key: str, completion: Completion) -> None:
         """Keep ``completion``; the oldest used go when there is no room. One that is too big is not kept."""
         size = _size(key, completion)
-        entry = completion if completion.cached else mark_cached(completion)
         with self._lock:
             self._drop(key)
             if size > self.max_bytes or self.max_entries < 1:
                 return
-            self._entries[key] = entry
+            self._entries[key] = completion
             self._bytes += size
             while len(self._entries) > self.max_entries or self._bytes > self.max_bytes:
                 self._drop(next(iter(self._entries)))

@@ -56,12 +56,18 @@ class SqliteCache:
         """The value; the hit is counted in the file."""
 
         def work(db: sqlite3.Connection) -> str | None:
-            row = db.execute(
-                "UPDATE responses SET hits = hits + 1, used = ? WHERE key = ? RETURNING value", (time.time(), key)
-            ).fetchone()
-            return None if row is None else str(row[0])
+            # Reading waits for nobody; only a hit writes.
+            row = db.execute("SELECT value FROM responses WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            db.execute("UPDATE responses SET hits = hits + 1, used = ? WHERE key = ?", (time.time(), key))
+            return str(row[0])
 
-        return self._run(work)
+        try:
+            return self._run(work)
+        except sqlite3.Error as error:
+            log.warning("the response cache %s cannot be read now: %s", self.path, error)
+            return None
 
     def put(self, key: str, value: str) -> None:
         """Keep ``value`` under ``key``; on disk when this returns."""
@@ -77,12 +83,19 @@ class SqliteCache:
             )
             self._writes += 1
             if self._writes % _EVICT_EVERY == 1:
-                self._evict(db)
+                with _transaction(db):
+                    self._evict(db)
 
-        self._run(work)
+        try:
+            self._run(work)
+        except sqlite3.Error as error:
+            log.warning("the response cache %s cannot be written now: %s", self.path, error)
 
     def clear(self) -> None:
-        self._run(lambda db: db.execute("DELETE FROM responses") and None)
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM responses")
+
+        self._run(work)
 
     def hits(self) -> int:
         """How often entries of this file were found, by all processes."""
@@ -110,26 +123,14 @@ class SqliteCache:
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
             try:
-                return self._transaction(work)
+                return work(self._connected())
             except sqlite3.DatabaseError as error:
                 # The extended codes carry the primary one in the low byte.
                 if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _BROKEN:
                     raise
                 self._disconnect()
                 self._set_aside(error)
-            return self._transaction(work)
-
-    def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        db = self._connected()
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(db)
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
-                db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-        return result
+            return work(self._connected())
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is not None and self._pid == os.getpid():
@@ -168,6 +169,18 @@ class SqliteCache:
             for ending in ("-wal", "-shm"):
                 self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
         log.warning("the response cache %s cannot be read (%s); it was set aside as %s", self.path, error, aside.name)
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
 
 
 def _is_broken(path: Path) -> bool:

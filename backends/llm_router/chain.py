@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
@@ -50,10 +51,12 @@ class ChainReport:
     def deadline_of_attempt(self, deadline: float | None, others_behind: bool) -> float | None:
         """When this attempt must be over so that there is time for the others."""
         now = time.monotonic()
-        limits = [] if deadline is None else [now + (deadline - now) / 2 if others_behind else deadline]
+        until = math.inf if deadline is None else deadline
         if self.attempt_timeout is not None:
-            limits = [min([now + self.attempt_timeout, *([] if deadline is None else [deadline])])]
-        return limits[0] if limits else None
+            until = min(until, now + self.attempt_timeout)
+        elif others_behind and deadline is not None:
+            until = now + (deadline - now) / 2
+        return None if until == math.inf else until
 
     def failed(self, candidate: Candidate, error: BackendError, began: float) -> None:
         seconds = time.monotonic() - began

@@ -84,6 +84,11 @@ class Router:
         call, candidates = self._prepare(prompt, options)
         return self._stream(call, candidates)
 
+    def close(self) -> None:
+        """Give back the trace's file. The container belongs to whoever made it."""
+        if self._tracer is not None:
+            self._tracer.close()
+
     def candidates(self, settings: EnvironmentSettings | None = None) -> tuple[Candidate, ...]:
         """Whom a call would ask now, in order."""
         if self._given is not None:

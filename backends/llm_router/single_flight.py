@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from backends.exceptions import BackendError
+from backends.exceptions import BackendError, BackendTimeoutError
 
 __all__ = ["SingleFlight"]
 
@@ -42,7 +42,8 @@ class SingleFlight(Generic[T]):
             try:
                 # shield: a waiter that is cancelled must not cancel what the others wait for.
                 return joined(await asyncio.shield(asyncio.wrap_future(flight)))
-            except _AbandonedError:
+            except (_AbandonedError, BackendTimeoutError):
+                # The other one's cancellation, or deadline: this caller has its own.
                 continue
             except BackendError as error:
                 # Every waiter raises an error of its own: one traceback in many tasks would grow without end.
