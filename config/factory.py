@@ -35,7 +35,7 @@ def build_backend(
 
 
 def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> Mediator:
-    """The mediator with its backends in order and its evidence store. Whoever builds it closes it."""
+    """The mediator with its backends in order. Its evidence store is opened when first needed; ``close`` closes all."""
     from mediator import Mediator
 
     env = os.environ if env is None else env
@@ -49,12 +49,10 @@ def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> M
             backend = _built(entry, _inherited(config, entry), env)
             opened.callback(backend.close)
             backends.append(backend)
-        store = build_evidence_store(config, env=env)
-        opened.callback(store.close)
         settings = config.MEDIATOR
         mediator = Mediator(
             backends=backends,
-            evidence=store,
+            evidence=lambda: build_evidence_store(config, env=env),
             state_dir=settings.state_dir if settings and settings.state_dir else state_folder(env),
             user_id=settings.user_id if settings else None,
             privacy=settings.privacy if settings else None,

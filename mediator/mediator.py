@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -41,13 +41,16 @@ class Mediator:
         self,
         backends: Sequence[Any],
         *,
-        evidence: EvidenceStore | str | Path | None = None,
+        evidence: EvidenceStore | str | Path | Callable[[], EvidenceStore] | None = None,
         state_dir: str | Path | None = None,
         user_id: str | None = None,
         privacy: str | None = None,
         today: dt.date | None = None,
     ) -> None:
-        """``backends``: Backend objects or callables from text to text, asked in this order."""
+        """``backends``: Backend objects or callables from text to text, asked in this order.
+
+        ``evidence``: a store that its maker closes, or the path or function that opens one when it is needed.
+        """
         self.backends = adapt(backends)
         if privacy not in (None, "local_only"):
             raise SetupError(f'privacy must be "local_only" or absent, not {privacy!r}')

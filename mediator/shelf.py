@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,9 @@ __all__ = ["Shelf"]
 
 
 class Shelf:
-    """Holds an evidence store, or the path where one is to be."""
+    """Holds an evidence store, the path where one is to be, or a function that opens one."""
 
-    def __init__(self, evidence: EvidenceStore | str | Path) -> None:
+    def __init__(self, evidence: EvidenceStore | str | Path | Callable[[], EvidenceStore]) -> None:
         self._given = evidence
         self._store: EvidenceStore | None = None
 
@@ -25,7 +26,10 @@ class Shelf:
             from mediator.evidence import EvidenceStore  # pulls in SQLAlchemy, so only when evidence is used
 
             given = self._given
-            self._store = EvidenceStore(given) if isinstance(given, str | Path) else given
+            if isinstance(given, str | Path):
+                self._store = EvidenceStore(given)
+            else:
+                self._store = given() if callable(given) else given
         return self._store
 
     def submit(self, source: bytes | Path, **details: Any) -> dict[str, Any]:
@@ -34,15 +38,30 @@ class Shelf:
 
     def record(self, cid: str) -> dict[str, Any]:
         """The latest record of that CID."""
-        return _as_dict(self.store.record(cid))
+        found = list(self._all(cid=cid))
+        if not found:
+            from mediator.evidence import ContentNotFoundError
+
+            raise ContentNotFoundError(f"there is no evidence with the CID {cid}; `evidence list` shows what there is")
+        return _as_dict(found[-1])
 
     def records(self, **filters: Any) -> list[dict[str, Any]]:
         """The records that fit, oldest first."""
-        return [_as_dict(record) for record in self.store.records(**filters)]
+        return [_as_dict(record) for record in self._all(**filters)]
+
+    def _all(self, **filters: Any) -> Iterator[EvidenceRecord]:
+        """The records of all pages."""
+        after: str | None = None
+        while True:
+            page = self.store.records(**filters, after=after, limit=1000)
+            yield from page
+            if page.next is None:
+                return
+            after = page.next
 
     def close(self) -> None:
         """Close the store if it was opened here."""
-        if self._store is not None and isinstance(self._given, str | Path):
+        if self._store is not None and (isinstance(self._given, str | Path) or callable(self._given)):
             self._store.close()
             self._store = None
 
