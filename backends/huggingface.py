@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, SecretStr
 
-from backends.base import Backend
+from backends.base import AsyncBackend, Backend
 from backends.exceptions import BackendError, ConfigurationError
-from backends.openai import OPENAI_SETTINGS, OpenAICompatibleBackend
 from backends.types import Completion, Health, Prompt, StreamItem
 
 if TYPE_CHECKING:
@@ -24,36 +23,22 @@ if TYPE_CHECKING:
     from backends.local.shared import SharedModels
     from backends.local.transformers_find import Wanted
 
-__all__ = ["HUGGINGFACE_SETTINGS", "HostedHuggingFaceBackend", "HuggingFaceBackend"]
+__all__ = ["HuggingFaceBackend"]
 
 M = TypeVar("M", bound=BaseModel)
 # Inside the class, ``type`` is the configuration's word.
 _ModelClass: TypeAlias = type[M]
 
-_LOCAL_SETTINGS = frozenset({"device", "dtype", "gguf_file", "offline", "revision"})
-#: What the constructor takes beside the options of a call.
-HUGGINGFACE_SETTINGS = OPENAI_SETTINGS | _LOCAL_SETTINGS | {"local"}
-_KEYS = ("HUGGINGFACE_API_KEY", "HF_TOKEN", "HUGGINGFACE_HUB_TOKEN")
 # What has nothing to do on this machine: no request is repeated, nothing is logged by the request.
 _NOTHING_TO_DO_LOCALLY = frozenset({"max_retries", "retry_base_delay", "retry_max_delay", "verbose"})
-
-
-class HostedHuggingFaceBackend(OpenAICompatibleBackend):
-    """The hosted engine: https://huggingface.co/docs/inference-providers, or an endpoint of one's own."""
-
-    type = "huggingface"
-    provider = "huggingface"
-    base_url = "https://router.huggingface.co/v1"
-    api_key_env = _KEYS
-    default_model = "openai/gpt-oss-20b"
 
 
 class HuggingFaceBackend(Backend):
     """See the module.
 
     ``local=None`` decides by what is there, first match first: a ``base_url`` means hosted; a ``gguf_file``, or a
-    ``model`` that is a folder or a GGUF file, local; an ``api_key`` hosted; ``privacy="local_only"`` local; a key of
-    the environment hosted; nothing of all this local. Without a ``model``, local means the embedded one.
+    ``model`` that is a folder or a GGUF file, local; an ``api_key`` hosted; ``privacy="local_only"`` local; a key or
+    base URL of the environment hosted; nothing of all this local. Without a ``model``, local means the embedded one.
     """
 
     type = "huggingface"
@@ -101,7 +86,7 @@ class HuggingFaceBackend(Backend):
             )
         else:
             _refuse(locals_only, "hosted", name)
-            self._engine = HostedHuggingFaceBackend(
+            self._engine = _hosted_engine(
                 name,
                 model=model,
                 api_key=key,
@@ -160,7 +145,7 @@ class HuggingFaceBackend(Backend):
 
     async def aclose(self) -> None:
         """Give back what belongs to the running event loop."""
-        if isinstance(self._engine, HostedHuggingFaceBackend):
+        if isinstance(self._engine, AsyncBackend):
             await self._engine.aclose()
 
     def close(self) -> None:
@@ -175,6 +160,7 @@ def _is_local(
     privacy: str | None,
     env: Mapping[str, str],
 ) -> bool:
+    from backends.llm_router.settings import read
     from backends.local.transformers_find import is_here
 
     if base_url is not None:
@@ -183,7 +169,8 @@ def _is_local(
         return True
     if key is not None:
         return False
-    return privacy == "local_only" or not any(env.get(name, "").strip() for name in _KEYS)
+    hosted = read(env, "HUGGINGFACE_API_KEY") or read(env, "HUGGINGFACE_BASE_URL")
+    return privacy == "local_only" or hosted is None
 
 
 def _refuse(settings: Mapping[str, Any], engine: str, owner: str) -> None:
@@ -205,6 +192,7 @@ def _wanted(
     env: Mapping[str, str],
     owner: str,
 ) -> Wanted:
+    from backends.llm_router.settings import read
     from backends.local.packaged_models import packaged_gguf
     from backends.local.transformers_find import Wanted, hub_offline
 
@@ -230,12 +218,20 @@ def _wanted(
         may_download=not why_not,
         why_not=why_not,
         env=env,
-        token=key or next((env[name] for name in _KEYS if env.get(name)), None),
+        token=key or read(env, "HUGGINGFACE_API_KEY"),
     )
 
 
+# Each engine's modules are read only by those who use it.
+
+
 def _local_engine(id: str, wanted: Wanted, **settings: Any) -> Backend:
-    # The engine's own modules are read only by those who use it.
     from backends.local.transformers_engine import TransformersBackend
 
     return TransformersBackend(id, wanted=wanted, **settings)
+
+
+def _hosted_engine(id: str, **settings: Any) -> Backend:
+    from backends.llm_router.providers.huggingface import HostedHuggingFaceBackend
+
+    return HostedHuggingFaceBackend(id, **settings)
