@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,13 @@ from backends.llm_router.route import ROUTE_KEYS, Route
 from backends.llm_router.router import Router
 from backends.llm_router.third_party import as_backend, spec_of
 from backends.options import GENERATION_OPTIONS
-from backends.types import Completion, Prompt
+from backends.types import Completion, Prompt, StreamItem
 
 __all__ = [
     "ProviderInfo",
     "acomplete_text",
     "agenerate_text",
+    "astream_items",
     "astream_text",
     "clear_llm_router_caches",
     "complete_text",
@@ -94,7 +96,7 @@ def stream_text(
 ) -> Iterator[str]:
     """The answer piece by piece, as it comes."""
     router, call = _router(provider, model_name, provider_instance, deps, options)
-    return (item for item in router.stream_items(prompt, call) if isinstance(item, str))
+    return _texts(router.stream_items(prompt, call))
 
 
 async def agenerate_text(
@@ -135,14 +137,29 @@ async def astream_text(
     **options: Any,
 ) -> AsyncIterator[str]:
     """``stream_text`` for asynchronous callers."""
-    router, call = _router(provider, model_name, provider_instance, deps, options)
-    items = router.astream_items(prompt, call)
+    items = astream_items(
+        prompt, provider=provider, model_name=model_name, provider_instance=provider_instance, deps=deps, **options
+    )
     try:
         async for item in items:
             if isinstance(item, str):
                 yield item
     finally:
         await items.aclose()
+
+
+def astream_items(
+    prompt: Prompt,
+    *,
+    provider: str | None = None,
+    model_name: str | None = None,
+    provider_instance: Any = None,
+    deps: RouterDeps | None = None,
+    **options: Any,
+) -> AsyncGenerator[StreamItem, None]:
+    """The answer piece by piece, then the Completion that tells how it came about."""
+    router, call = _router(provider, model_name, provider_instance, deps, options)
+    return router.astream_items(prompt, call)
 
 
 def register_llm_provider(name: str, factory: Callable[..., Any] | ProviderSpec) -> None:
@@ -202,6 +219,14 @@ def clear_llm_router_caches(deps: RouterDeps | None = None, *, remote: bool = Fa
     """
     for each in every_deps() if deps is None else [deps]:
         each.clear_caches(remote=remote)
+
+
+def _texts(items: Iterator[StreamItem]) -> Iterator[str]:
+    with contextlib.ExitStack() as stack:
+        stack.callback(getattr(items, "close", lambda: None))
+        for item in items:
+            if isinstance(item, str):
+                yield item
 
 
 def _router(

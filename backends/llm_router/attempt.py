@@ -9,7 +9,13 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from backends.base import Backend, ThreadedBackend
-from backends.exceptions import BackendError, ConfigurationError, InvalidRequestError, RateLimitError
+from backends.exceptions import (
+    BackendError,
+    BackendTimeoutError,
+    ConfigurationError,
+    InvalidRequestError,
+    RateLimitError,
+)
 from backends.llm_router.breaker import CircuitBreaker
 from backends.llm_router.cache import mark_cached
 from backends.llm_router.cache_key import KeyMaker, response_document
@@ -111,9 +117,10 @@ class Attempter:
 
             async def once() -> Completion:
                 await self._wait_for_turn(call.deadline)
+                timed = _with_timeout(options, deadline, candidate)
                 breaker.enter(candidate.name, candidate.model)
                 try:
-                    completion = await self._send(backend, call, _with_timeout(options, deadline))
+                    completion = await self._send(backend, call, timed)
                 except BackendError as error:
                     breaker.failed(error)
                     raise
@@ -140,7 +147,7 @@ class Attempter:
             try:
                 # Retries end where the stream begins: what has been read cannot be taken back.
                 first, items = await call_with_retries(
-                    lambda: self._begin(backend, candidate, call, options, deadline, breaker),
+                    lambda: self._begin(backend, candidate, call, options, breaker),
                     self._route.retry,
                     deadline=deadline,
                 )
@@ -160,14 +167,14 @@ class Attempter:
         candidate: Candidate,
         call: Call,
         options: Mapping[str, Any],
-        deadline: float | None,
         breaker: CircuitBreaker,
     ) -> tuple[StreamItem | None, AsyncGenerator[StreamItem, None]]:
         """Open the stream and wait for its first item."""
         await self._wait_for_turn(call.deadline)
+        # The reader may take as long as the call; the chain sees to it that the first item comes in time.
+        timed = _with_timeout(options, call.deadline, candidate)
         breaker.enter(candidate.name, candidate.model)
-        # The reader may take as long as the call; the first item must come within the attempt's time.
-        items = _closable(backend.astream_items(call.messages, **_with_timeout(options, call.deadline)))
+        items = _closable(backend.astream_items(call.messages, **timed))
         try:
             first = await anext(items, None)
         except BackendError as error:
@@ -264,9 +271,15 @@ def _complete(backend: Backend, messages: tuple[Message, ...], options: Mapping[
     return backend.complete(messages, **options)
 
 
-def _with_timeout(options: Mapping[str, Any], deadline: float | None) -> dict[str, Any]:
-    # A deadline that has just passed is still a deadline: the provider says so itself.
-    return {**options, "timeout": None if deadline is None else max(0.001, deadline - time.monotonic())}
+def _with_timeout(options: Mapping[str, Any], deadline: float | None, candidate: Candidate) -> dict[str, Any]:
+    if deadline is None:
+        return {**options, "timeout": None}
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise BackendTimeoutError(
+            "no time was left to ask it", provider=candidate.name, model=candidate.model, retryable=False
+        )
+    return {**options, "timeout": remaining}
 
 
 def _closable(items: Any) -> AsyncGenerator[StreamItem, None]:

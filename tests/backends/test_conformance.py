@@ -30,7 +30,26 @@ def _openai(url: str, **settings: Any) -> Backend:
     return OpenAIBackend(base_url=f"{url}/v1", model="m", max_retries=0, env={}, **settings)
 
 
+def _mock() -> Backend:
+    from backends.llm_router.providers.mock import MockBackend
+
+    return MockBackend(mock_response='{"word": "hello"}')
+
+
+def _router(**keys: Any) -> Backend:
+    from backends.llm_router_backend import LLMRouterBackend
+
+    return LLMRouterBackend(**keys)
+
+
 CASES = [
+    BackendCase("mock", _mock),
+    BackendCase("llm_router", lambda: _router(id="mock", provider="mock", mock_response='{"word": "hello"}')),
+    _http(
+        "llm_router-openai",
+        lambda url: _router(id="openai", provider="openai", model="m", api_key="k-123456", base_url=f"{url}/v1"),
+        wire.CHAT,
+    ),
     _http("openai-chat", _openai, wire.CHAT),
     _http("openai-responses", lambda url: _openai(url, api="responses"), wire.RESPONSES),
     *(

@@ -55,8 +55,7 @@ class MockBackend(AsyncBackend):
     async def _acomplete(self, request: Request) -> Completion:
         began = time.monotonic()
         self.requests.append(request)
-        if self._delay:
-            await self._wait(request)
+        await self._wait(request)
         model = request.options.get("model") or "mock"
         if self._error is not None:
             raise self._error("the mock was told to fail", provider=self.id, model=model)
@@ -74,10 +73,11 @@ class MockBackend(AsyncBackend):
 
     async def _wait(self, request: Request) -> None:
         remaining = request.remaining
-        if remaining is not None and remaining < self._delay:
+        if remaining is not None and remaining <= self._delay:
             await asyncio.sleep(remaining)
-            raise exceptions.BackendTimeoutError("the mock was told to wait longer than that", provider=self.id)
-        await asyncio.sleep(self._delay)
+            raise exceptions.BackendTimeoutError("the deadline came before the mock's answer", provider=self.id)
+        if self._delay:
+            await asyncio.sleep(self._delay)
 
     def _answer(self, request: Request) -> str:
         if self._response is not None:
