@@ -42,8 +42,8 @@ class _Check:
         self._told: set[Path] = set()
 
     def result(self, folder: FilePath, evidence: FilePath) -> Config:
-        data = {key: value for key, value in self._document.data.items() if key != "$schema"}
-        data = {key: self._section((key,), value) for key, value in data.items()}
+        given = self._document.data.items()
+        data = {key: self._section((key,), value) for key, value in given if key != "$schema" and value is not None}
         self._check_ids(data)
         self._tell_unset(data)
         section = data.setdefault("EVIDENCE", {})
@@ -79,6 +79,8 @@ class _Check:
                 return value
         kept = {}
         for key, item in value.items():
+            if item is None:
+                continue
             try:
                 kept[key] = self._expanded((*path, key), item)
             except UnsetVariableError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-from config.problems import ConfigProblems, Path, Problem, path_text
+from config.problems import ConfigProblems, Path, Problem, nearest, path_text
 
 __all__ = ["Document", "read_document"]
 
@@ -72,7 +72,8 @@ def _text_of(file: FilePath, name: str) -> str:
     try:
         raw = file.read_bytes()
     except FileNotFoundError as error:
-        raise ConfigProblems([Problem("there is no such file", "", name)]) from error
+        near = nearest(file.name, _neighbours(file))
+        raise ConfigProblems([Problem("there is no such file", "", name, near_miss=near)]) from error
     except IsADirectoryError as error:
         raise ConfigProblems([Problem("this is a directory; name a JSON file in it", "", name)]) from error
     except (OSError, ValueError) as error:
@@ -88,6 +89,14 @@ def _text_of(file: FilePath, name: str) -> str:
     if not text.strip():
         raise ConfigProblems([Problem("the file is empty; see config/examples/ for what it may say", "", name)])
     return text
+
+
+def _neighbours(file: FilePath) -> list[str]:
+    """The JSON files that stand where ``file`` was looked for."""
+    try:
+        return [other.name for other in file.parent.iterdir() if other.suffix == ".json"]
+    except OSError:
+        return []  # no such folder, or one that may not be listed: there is nothing to suggest
 
 
 def _decoded(raw: bytes) -> tuple[str, int | None]:

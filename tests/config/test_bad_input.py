@@ -31,6 +31,18 @@ def test_a_missing_file(tmp_path):
     assert str(caught.value) == f"{tmp_path}/none.json: there is no such file"
 
 
+def test_a_missing_file_with_a_neighbour_of_nearly_that_name(tmp_path):
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigProblems) as caught:
+        load_config(tmp_path / "confg.json", env={})
+    assert str(caught.value) == f'{tmp_path}/confg.json: there is no such file (did you mean "config.json"?)'
+
+
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(ConfigProblems, match="there is no such file"):
+        load_config(tmp_path / "none" / "config.json", env={})
+
+
 def test_a_directory(tmp_path):
     with pytest.raises(ConfigProblems) as caught:
         load_config(tmp_path, env={})

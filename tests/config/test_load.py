@@ -78,6 +78,11 @@ def test_what_is_not_set_or_null_is_left_to_the_backend(load):
     assert config.BACKENDS[0].arguments() == {"id": "a", "type": "openai"}
 
 
+def test_null_is_the_same_as_leaving_the_key_out(load):
+    empty = {"MEDIATOR": None, "LOG": {"level": None}, "APPLICATION": {"type": None, "port": None}}
+    assert load({**ONE, **empty}) == load(ONE)
+
+
 def test_a_configuration_is_frozen(load):
     config = load(ONE)
     with pytest.raises(ValidationError):

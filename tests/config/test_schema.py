@@ -8,6 +8,8 @@ import jsonschema
 import pytest
 
 from config.descriptions import DESCRIPTIONS
+from config.entries import BACKEND_TYPES
+from config.reference import REFERENCE_FILE, reference_page
 from config.schema import SCHEMA_FILE, configuration_schema, schema_text
 
 from .conftest import DATA, ROOT
@@ -76,3 +78,13 @@ def test_no_description_is_left_over():
     known = {key for definition in definitions.values() for key in definition.get("properties", {})}
     described = {key for name, table in DESCRIPTIONS.items() if name != "Config" for key in table}
     assert described <= known
+
+
+def test_the_reference_page_is_what_the_schema_says():
+    assert REFERENCE_FILE.read_text(encoding="utf-8") == reference_page(), "run: python -m config.reference"
+
+
+def test_the_reference_page_names_every_key():
+    page = reference_page()
+    keys = {key for kind in BACKEND_TYPES.values() for key in kind.model_fields} - {"type"}
+    assert [key for key in keys if f"| `{key}` |" not in page] == []
