@@ -117,9 +117,12 @@ class HttpClient:
         """Send one request and read the whole answer. Every failure is a BackendError."""
         answer = await self._send(method, path, headers, body, deadline)
         try:
-            return HttpResponse(
-                answer.status, answer.headers, b"".join([chunk async for chunk in self._bounded(answer)])
-            )
+            length = answer.content_length
+            if length is not None and length <= self._max_body and "Content-Encoding" not in answer.headers:
+                data = await self._whole(answer)  # the usual case, without a generator's cost
+            else:
+                data = b"".join([chunk async for chunk in self._bounded(answer)])
+            return HttpResponse(answer.status, answer.headers, data)
         finally:
             _give_back(answer)
 
@@ -202,6 +205,16 @@ class HttpClient:
                 raise self._too_large()
         if decode is not None and total and not decode.eof:
             raise self._broken()
+
+    async def _whole(self, answer: aiohttp.ClientResponse) -> bytes:
+        import aiohttp
+
+        try:
+            return await answer.content.read()
+        except TimeoutError as error:
+            raise self._timed_out() from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._broken() from _without_headers(error)
 
     async def _raw(self, answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
         import aiohttp

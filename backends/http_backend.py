@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
@@ -55,6 +55,8 @@ HTTP_SETTINGS = frozenset(
         "verbose",
     }
 )
+# json.dumps makes an encoder for every call that has other settings than its own.
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 #: What a decoder raises when a document has not the documented shape.
 _WRONG_SHAPE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
@@ -223,11 +225,14 @@ class HttpBackend(AsyncBackend):
         headers = self._headers()
         if self._limiter is not None:
             await self._limiter.aacquire(request.deadline)
-        with self._named(model):
+        try:
             response = await self._client.request(
                 "POST", self._wire.path(model, False), headers=headers, body=body, deadline=request.deadline
             )
             answer = self._read(response, model)
+        except BackendError as error:
+            self._name(error, model)
+            raise
         return self._completion(answer, request, model, response.headers, started, tries)
 
     async def _stream_once(
@@ -239,7 +244,7 @@ class HttpBackend(AsyncBackend):
         if self._limiter is not None:
             await self._limiter.aacquire(request.deadline)
         pieces: list[str] = []
-        with self._named(model, pieces):
+        try:
             async with self._client.stream(
                 self._wire.path(model, True), headers=headers, body=body, deadline=request.deadline
             ) as stream:
@@ -250,7 +255,7 @@ class HttpBackend(AsyncBackend):
                         yield answer.text
                 else:
                     reader = self._wire.reader()
-                    async with contextlib.aclosing(self._pieces(stream, reader, model, pieces)) as texts:
+                    async with contextlib.aclosing(self._pieces(stream, reader, model)) as texts:
                         async for text in texts:
                             pieces.append(text)
                             yield text
@@ -258,10 +263,11 @@ class HttpBackend(AsyncBackend):
                     self._check_declined(answer, stream.headers, model)
                 yield self._completion(answer, request, model, stream.headers, started, tries)
                 await stream.drain()
+        except BackendError as error:
+            self._name(error, model, pieces)
+            raise
 
-    async def _pieces(
-        self, stream: HttpStream, reader: StreamReader, model: str | None, pieces: list[str]
-    ) -> AsyncGenerator[str, None]:
+    async def _pieces(self, stream: HttpStream, reader: StreamReader, model: str | None) -> AsyncGenerator[str, None]:
         media_type = _media_type(stream.headers)
         if media_type not in ("text/event-stream", "", "text/plain", "application/octet-stream"):
             raise self._not_readable(f'the answer is "{media_type}", not an event stream', stream.headers, model, False)
@@ -301,11 +307,14 @@ class HttpBackend(AsyncBackend):
         async def once() -> Mapping[str, Any]:
             if self._limiter is not None:
                 await self._limiter.aacquire(deadline)
-            with self._named(model):
+            try:
                 response = await self._client.request(
                     "POST", path, headers=self._headers(), body=self._body(payload), deadline=deadline
                 )
                 return self._document(response, model)
+            except BackendError as error:
+                self._name(error, model)
+                raise
 
         return await call_with_retries(once, self._retries, deadline=deadline)
 
@@ -392,17 +401,12 @@ class HttpBackend(AsyncBackend):
             message, provider=self.id, model=model, request_id=self._request_id(headers), retryable=again
         )
 
-    @contextlib.contextmanager
-    def _named(self, model: str | None, pieces: list[str] | None = None) -> Any:
-        """Complete the errors of the layers below: whose model, and what had arrived."""
-        try:
-            yield
-        except BackendError as error:
-            error.provider = error.provider or self.id
-            error.model = error.model or model
-            if pieces:
-                error.partial = "".join(pieces)
-            raise
+    def _name(self, error: BackendError, model: str | None, pieces: Sequence[str] = ()) -> None:
+        """Complete an error of the layers below: whose it is, and what had arrived."""
+        error.provider = error.provider or self.id
+        error.model = error.model or model
+        if pieces:
+            error.partial = "".join(pieces)
 
     def _request_id(self, headers: Mapping[str, str]) -> str | None:
         for name in self.request_id_headers:
@@ -418,7 +422,7 @@ class HttpBackend(AsyncBackend):
 
     def _body(self, payload: Mapping[str, Any]) -> bytes:
         try:
-            return json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            return _to_json(payload).encode()
         except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
             raise InvalidRequestError(
                 f"the request cannot be sent as JSON: {redact(str(error))[:200]}", provider=self.id
