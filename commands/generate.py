@@ -57,7 +57,7 @@ def generate(
     as_json_output: bool,
 ) -> None:
     """Send PROMPT to a backend and print the text alone. `-` reads the prompt from standard input."""
-    text = click.get_text_stream("stdin").read() if prompt == "-" else prompt
+    text = sys.stdin.read() if prompt == "-" else prompt
     call = {**options}
     if max_tokens is not None:
         call["max_tokens"] = max_tokens
