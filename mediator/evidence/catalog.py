@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from mediator.evidence import schema
-from mediator.evidence.custody import Chain
+from mediator.evidence.custody import Chain, Unlogged
 from mediator.evidence.errors import (
     CatalogCorruptError,
     EvidenceError,
@@ -92,6 +92,15 @@ class Catalog:
             chain = Chain(connection)
             yield connection, chain
             chain.store()
+
+    @contextmanager
+    def noting(self) -> Iterator[Chain | Unlogged]:
+        """Append events about reading; they are dropped when this catalog is open for reading only."""
+        if self.read_only:
+            yield Unlogged()
+        else:
+            with self.writing() as (_, chain):
+                yield chain
 
     def close(self) -> None:
         """Close every connection."""

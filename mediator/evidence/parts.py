@@ -31,6 +31,8 @@ class Parts:
     keys: KeyRing | None
     actor: str | None
     clock: Callable[[], datetime]
+    #: Names of the replicas that every submission is queued for.
+    replicas: tuple[str, ...] = ()
 
     def open_content(self, content: Content, fetch: Fetch | None = None) -> BinaryIO:
         """Return the bytes as they were submitted, decrypted where needed."""

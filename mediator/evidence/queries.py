@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -22,7 +22,7 @@ from mediator.evidence.records import (
     frozen_metadata,
     to_microseconds,
 )
-from mediator.evidence.schema import contents, submissions
+from mediator.evidence.schema import contents, pins, submissions
 
 __all__ = ["Content", "add_content", "add_submission", "find_content", "find_page", "find_record", "iter_contents"]
 
@@ -74,8 +74,19 @@ def get_content(connection: Connection, cid: Cid) -> Content:
     """Return the content with this CID; ContentNotFoundError."""
     content = find_content(connection, cid)
     if content is None:
-        raise ContentNotFoundError(f"no evidence with CID {cid} was submitted here; `evidence list` shows what is")
+        raise unknown_content(cid)
     return content
+
+
+def unknown_content(cid: Cid) -> ContentNotFoundError:
+    """Return the error that says that a CID is not here."""
+    return ContentNotFoundError(f"no evidence with CID {cid} was submitted here; `evidence list` shows what is")
+
+
+def find_pin(connection: Connection, cid: Cid) -> Content | None:
+    """Return a pinned root as the content that it is, stored under its own CID."""
+    row = connection.execute(select(pins.c.stored_cid).where(pins.c.stored_cid.in_(cid.spellings()))).first()
+    return None if row is None else Content(0, row.stored_cid, "", 0, "", row.stored_cid, None)
 
 
 def add_content(connection: Connection, content: Content) -> Content:
@@ -137,7 +148,7 @@ def find_page(
     cid: Cid | None = None,
     equal: dict[str, str | Any_ | None],
     text: str | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int,
@@ -189,7 +200,7 @@ def _conditions(
 
 
 def _with_metadata(
-    connection: Connection, query: Select[Any], wanted: dict[str, Any], limit: int, after: str | None
+    connection: Connection, query: Select[Any], wanted: Mapping[str, Any], limit: int, after: str | None
 ) -> list[Row[Any]]:
     """Filter here: the two databases do not agree on JSON, and metadata is the caller's own shape."""
     found: list[Row[Any]] = []

@@ -18,7 +18,7 @@ from mediator.evidence.cid import RAW, Cid
 from mediator.evidence.dagpb import Kind, Node, decode_node
 from mediator.evidence.errors import InvalidDagError
 
-__all__ = ["DagReader", "open_dag", "walk"]
+__all__ = ["DagReader", "blocks_of", "open_dag", "walk"]
 
 Fetch = Callable[[Cid], bytes]
 
@@ -144,3 +144,10 @@ def walk(fetch: Fetch, root: Cid, *, leaves: bool = True) -> Iterator[tuple[Cid,
         block = fetch(cid)
         yield cid, block
         stack.extend((link.cid, depth + 1) for link in reversed(decode_node(block).links))
+
+
+def blocks_of(fetch: Fetch, root: Cid) -> Iterator[tuple[Cid, bytes]]:
+    """Yield every block below and including ``root`` with its bytes."""
+    for cid, data in walk(fetch, root):
+        if data is not None:
+            yield cid, data

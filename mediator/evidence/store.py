@@ -7,46 +7,29 @@ leaves nothing that anyone sees; one that is killed after it has lost nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
-from mediator.evidence import holds, locks, queries
-from mediator.evidence.audit import VerifyReport, block_faults, verify
-from mediator.evidence.blockstores.local import LocalBlockstore
-from mediator.evidence.catalog import Catalog
+from mediator.evidence import opening, queries, submitting
 from mediator.evidence.cid import Cid
-from mediator.evidence.custody import Chain, read_events
-from mediator.evidence.errors import (
-    SourceError,
-    StorageReadOnlyError,
-    StoreClosedError,
-    StoreFormatError,
-    storage_error,
-)
+from mediator.evidence.errors import StorageReadOnlyError, StoreClosedError
 from mediator.evidence.filesystem import FileSystem
-from mediator.evidence.intake import (
-    Progress,
-    Staged,
-    Submission,
-    checked,
-    ingest,
-    metadata_text,
-    new_submission_id,
-)
-from mediator.evidence.keys import KeyRing, KeySource
-from mediator.evidence.keys import key_source as named_key_source
-from mediator.evidence.parts import Parts
-from mediator.evidence.records import ANY, Any_, CustodyEvent, EvidenceRecord, Hold, Page, frozen_metadata
-from mediator.evidence.sources import Source, open_source
-from mediator.evidence.sweep import GcReport, collect
+from mediator.evidence.intake import Progress, Submission
+from mediator.evidence.keys import KeySource
+from mediator.evidence.records import ANY, Any_, EvidenceRecord, Page
+from mediator.evidence.replication import Replica, Replicator
+from mediator.evidence.sources import Source
+from mediator.evidence.submitting import OnError
 from mediator.evidence.unixfs import profile_named
+from mediator.evidence.upkeep import Upkeep
 
 __all__ = ["EvidenceStore"]
 
-# One bulk commit: what is lost from view, and must be submitted again, when the machine dies in the middle.
+# One bulk commit: what must be submitted again when the machine dies in the middle of one.
 _BULK_FILES: Final = 512
 
 
@@ -54,8 +37,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class EvidenceStore:
-    """Evidence in a directory. Use it as a context manager, from any number of threads and processes."""
+class EvidenceStore(Upkeep):
+    """Evidence in a directory. Use it as a context manager, from any number of threads and processes.
+
+    ``key_source`` is ``env:NAME``, ``keyring``, ``passphrase`` or a function; once there is one, contents are
+    encrypted. ``replicas=("local", "kubo")`` gives a node a second copy, in the background and as soon as it
+    is there. ``actor`` is who the custody log says did it. Without ``read_only`` a store that cannot be
+    written is opened for reading; what is read from it then leaves no event.
+    """
 
     def __init__(
         self,
@@ -63,25 +52,38 @@ class EvidenceStore:
         *,
         profile: str = "unixfs-v1-2025",
         catalog_url: str | None = None,
+        replicas: Sequence[str | Replica] = ("local",),
+        kubo_address: str | None = None,
         key_source: str | KeySource | None = None,
+        privacy: str | None = None,
         actor: str | None = None,
         read_only: bool | None = None,
+        in_background: bool = True,
+        env: Mapping[str, str] | None = None,
         fs: FileSystem | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self.path = Path(path)
         self.profile = profile_named(profile)
-        self.read_only = _is_read_only(self.path) if read_only is None else read_only
+        self.privacy = opening.checked_privacy(privacy, replicas)
+        self.read_only = opening.is_read_only(self.path) if read_only is None else read_only
         self._closed = False
-        self._parts = _open_parts(
+        self._kubo_address = kubo_address
+        self._env = os.environ if env is None else env
+        self._replicas = opening.open_replicas(replicas, kubo_address, self._env)
+        self._parts = opening.open_parts(
             self.path,
             catalog_url=catalog_url,
-            keys=named_key_source(key_source, self.path) if isinstance(key_source, str) else key_source,
+            keys=key_source,
+            env=self._env,
             actor=actor,
             read_only=self.read_only,
             fs=fs if fs is not None else FileSystem(),
             clock=clock,
+            replicas=tuple(replica.name for replica in self._replicas),
         )
+        busy = bool(self._replicas) and in_background and not self.read_only
+        self._replicator = Replicator(self._parts, self._replicas) if busy else None
 
     # -- submitting
 
@@ -97,11 +99,14 @@ class EvidenceStore:
         description: str | None = None,
         file_name: str | None = None,
         media_type: str | None = None,
-        metadata: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         allow_empty: bool = False,
         progress: Progress | None = None,
     ) -> EvidenceRecord:
-        """Store one content and record the submission; both are on disk when this returns."""
+        """Store one content and record the submission; both are on disk when this returns.
+
+        ``source`` is bytes, the path of a file (text is a path, never content) or a binary stream.
+        """
         item = Submission(
             source,
             type,
@@ -122,107 +127,39 @@ class EvidenceStore:
         self,
         submissions: Iterable[Submission],
         *,
-        on_error: Callable[[Submission, SourceError], None] | None = None,
+        on_error: OnError | None = None,
         progress: Progress | None = None,
     ) -> Iterator[EvidenceRecord]:
         """Submit in bulk: yield records, in order, as each group of a few hundred is on disk.
 
-        A source that cannot be read raises, or is given to ``on_error`` and left out.
+        A source that cannot be read raises, and its group is not recorded; or, with ``on_error``, it is left out.
         """
-        group: list[Submission] = []
-        for item in submissions:
-            group.append(item)
-            if len(group) == _BULK_FILES:
-                yield from self._commit(group, on_error, progress)
-                group = []
-        if group:
+        items = iter(submissions)
+        while group := list(islice(items, _BULK_FILES)):
             yield from self._commit(group, on_error, progress)
 
     def _commit(
-        self,
-        items: Sequence[Submission],
-        on_error: Callable[[Submission, SourceError], None] | None,
-        progress: Progress | None,
+        self, items: Sequence[Submission], on_error: OnError | None, progress: Progress | None
     ) -> list[EvidenceRecord]:
         self._check_writable()
-        for item in items:
-            checked(item)
-        parts = self._parts
-        sealer = None if parts.keys is None else parts.keys.sealer()
-        staged: list[tuple[Submission, Staged]] = []
-        with locks.shared(parts.lock_path):
-            with parts.blocks.batch() as batch:
-                for item in items:
-                    try:
-                        with open_source(item.source, follow=item.follow_links) as opened:
-                            content = ingest(item, opened, batch, self.profile, sealer, progress)
-                    except SourceError as error:
-                        if on_error is None:
-                            raise
-                        on_error(item, error)
-                        continue
-                    staged.append((item, content))
-            with parts.catalog.writing() as (connection, chain):
-                records = [self._record(connection, chain, item, content) for item, content in staged]
-            for record, (_, content) in zip(records, staged, strict=True):
-                self._drop_duplicate(record, content)
+        records = submitting.commit(self._parts, self.profile, items, on_error=on_error, progress=progress)
+        if self._replicator is not None:
+            self._replicator.wake()
         return records
-
-    def _record(self, connection: Any, chain: Chain, item: Submission, staged: Staged) -> EvidenceRecord:
-        content = queries.add_content(
-            connection,
-            queries.Content(
-                0, str(staged.cid), staged.sha256, staged.size, self.profile.name, str(staged.stored_cid), staged.key_id
-            ),
-        )
-        if content.stored_cid != str(staged.stored_cid) and not self._is_whole(content):
-            content = queries.replace_storage(connection, content, str(staged.stored_cid), staged.key_id)
-        record = EvidenceRecord(
-            submission_id=new_submission_id(),
-            cid=content.cid,
-            sha256=content.sha256,
-            size=content.size,
-            stored_cid=content.stored_cid,
-            type=item.type,
-            media_type=staged.media_type,
-            file_name=staged.file_name,
-            owner=item.owner,
-            complaint=item.complaint,
-            claim_type=item.claim_type,
-            element=item.element,
-            description=item.description,
-            metadata=frozen_metadata(metadata_text(item)),
-            submitted_at=self._parts.clock(),
-        )
-        queries.add_submission(connection, content.id, record)
-        chain.append(
-            "submitted",
-            at=record.submitted_at,
-            submission_id=record.submission_id,
-            cid=record.cid,
-            actor=self._parts.actor,
-            details={"record_sha256": record.digest()},
-        )
-        return record
-
-    def _is_whole(self, content: queries.Content) -> bool:
-        """Whether what an earlier submission stored can still be read; if not, the new copy takes its place."""
-        return next(block_faults(self._parts.blocks.get, Cid.parse(content.stored_cid)), None) is None
-
-    def _drop_duplicate(self, record: EvidenceRecord, staged: Staged) -> None:
-        """Remove the encrypted copy of a content that is stored already: its blocks are nobody else's."""
-        if record.stored_cid != str(staged.stored_cid):
-            for cid in staged.own_blocks:
-                self._parts.blocks.delete(cid)
 
     # -- reading
 
     def open(self, cid: Cid | str | bytes) -> BinaryIO:
-        """Return a seekable stream over a content; every block is verified as it is read."""
+        """Return a seekable stream over a content; every block is verified as it is read.
+
+        The read is a custody event, on disk before the first byte is handed out.
+        """
         self._check_open()
         wanted = Cid.parse(cid)
         with self._parts.catalog.reading() as connection:
-            content = queries.get_content(connection, wanted)
+            content = queries.find_content(connection, wanted) or queries.find_pin(connection, wanted)
+        if content is None:
+            raise queries.unknown_content(wanted)
         stream = self._parts.open_content(content)
         self._note("read", cid=content.cid)
         return stream
@@ -252,7 +189,7 @@ class EvidenceStore:
         sha256: str | Any_ = ANY,
         stored_cid: str | Any_ = ANY,
         text: str | None = None,
-        metadata: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 100,
@@ -288,64 +225,29 @@ class EvidenceStore:
                 after=after,
             )
 
-    # -- custody
-
-    def events(
-        self, *, cid: Cid | str | bytes | None = None, submission_id: str | None = None
-    ) -> Iterator[CustodyEvent]:
-        """Yield the custody log in order: all of it, or what tells of one content or submission."""
-        self._check_open()
-        with self._parts.catalog.reading() as connection:
-            yield from read_events(connection, None if cid is None else Cid.parse(cid), submission_id)
-
-    def verify(self, progress: Progress | None = None) -> VerifyReport:
-        """Recompute every block, record and event; faults are in the report, and the check is an event."""
-        self._check_open()
-        report = verify(self._parts, progress)
-        self._note("verified", details={"faults": len(report.faults), "head": report.head})
-        return report
-
-    def hold(
-        self,
-        reason: str,
-        *,
-        cid: Cid | str | bytes | None = None,
-        submission_id: str | None = None,
-        complaint: str | None = None,
-    ) -> Hold:
-        """Put a legal hold on a content, a submission or a complaint."""
-        self._check_writable()
-        wanted = None if cid is None else Cid.parse(cid)
-        return holds.place(self._parts, reason, cid=wanted, submission_id=submission_id, complaint=complaint)
-
-    def release(self, hold_id: str, reason: str) -> None:
-        """End a legal hold."""
-        self._check_writable()
-        holds.release(self._parts, hold_id, reason)
-
-    def holds(self) -> tuple[Hold, ...]:
-        """Return the legal holds in force."""
-        self._check_open()
-        return holds.list_holds(self._parts)
-
-    def remove(self, submission_id: str, reason: str) -> None:
-        """Take a submission out of the catalog; LegalHoldError while a hold covers it."""
-        self._check_writable()
-        holds.remove(self._parts, submission_id, reason)
-
-    def gc(self, dry_run: bool = True) -> GcReport:
-        """Remove what no record, pin or hold needs; without ``dry_run=False`` only say what that would be."""
-        self._check_writable()
-        return collect(self._parts, dry_run=dry_run)
+    def all_records(self, **filters: Any) -> Iterator[EvidenceRecord]:
+        """Yield every record that ``records`` finds with the same filters, page after page."""
+        after = None
+        while True:
+            page = self.records(**filters, limit=1000, after=after)
+            yield from page
+            after = page.next
+            if after is None:
+                return
 
     # -- life
 
     def close(self) -> None:
         """Release files and connections; what was acknowledged is on disk already."""
-        if not self._closed:
-            self._closed = True
-            self._parts.blocks.close()
-            self._parts.catalog.close()
+        if self._closed:
+            return
+        self._closed = True
+        if self._replicator is not None:
+            self._replicator.close()
+        for replica in self._replicas:
+            replica.close()
+        self._parts.blocks.close()
+        self._parts.catalog.close()
 
     def __enter__(self) -> Self:
         return self
@@ -356,9 +258,8 @@ class EvidenceStore:
         self.close()
 
     def _note(self, kind: str, **what: Any) -> None:
-        if not self.read_only:
-            with self._parts.catalog.writing() as (_, chain):
-                chain.append(kind, at=self._parts.clock(), actor=self._parts.actor, **what)
+        with self._parts.catalog.noting() as chain:
+            chain.append(kind, at=self._parts.clock(), actor=self._parts.actor, **what)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -368,41 +269,3 @@ class EvidenceStore:
         self._check_open()
         if self.read_only:
             raise StorageReadOnlyError(f"{str(self.path)!r} is open for reading only")
-
-
-def _open_parts(
-    path: Path,
-    *,
-    catalog_url: str | None,
-    keys: KeySource | None,
-    actor: str | None,
-    read_only: bool,
-    fs: FileSystem,
-    clock: Callable[[], datetime],
-) -> Parts:
-    if read_only:
-        blocks = LocalBlockstore.open(path / "blocks", fs=fs)
-    else:
-        _make_private(path)
-        blocks = LocalBlockstore.create(path / "blocks", fs=fs)
-    ring = KeyRing.load(path / "keys.json", keys, fs)
-    if ring is None and keys is not None and not read_only:
-        ring = KeyRing.create(path / "keys.json", keys, fs)
-    if catalog_url is not None:
-        catalog = Catalog(catalog_url, read_only=read_only)
-    else:
-        catalog = Catalog.in_file(path / "catalog.sqlite3", read_only=read_only)
-    return Parts(path, catalog, blocks, str(path / "lock"), ring, actor, clock)
-
-
-def _is_read_only(path: Path) -> bool:
-    return (path / "blocks" / "SHARDING").exists() and not os.access(path, os.W_OK)
-
-
-def _make_private(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise StoreFormatError(f"{str(path)!r} is a file; an evidence store is a directory") from error
-    except OSError as error:
-        raise storage_error(error, "create the store", path) from error
