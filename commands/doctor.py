@@ -58,12 +58,16 @@ def _package(name: str, purpose: str, install: str) -> dict[str, Any]:
 
 
 def _providers(app: App) -> list[dict[str, Any]]:
-    from backends.llm_router import provider_report
+    from backends.llm_router import RouterDeps, list_llm_providers
 
-    return [
-        {"name": row.name, "available": row.available, "reason": row.reason, "local": row.local}
-        for row in provider_report(env=app.env)
-    ]
+    deps = RouterDeps(env=app.env)
+    try:
+        return [
+            {"name": row.name, "available": row.available, "reason": row.reason, "local": row.local}
+            for row in list_llm_providers(deps)
+        ]
+    finally:
+        deps.close()
 
 
 def _config(app: App) -> dict[str, Any]:

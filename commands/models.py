@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from commands.app import App
 from commands.output import as_json, json_option, table
+
+if TYPE_CHECKING:
+    from config.entries import BackendEntry
 
 __all__ = ["models"]
 
@@ -21,11 +25,7 @@ def models(app: App, folders: tuple[Path, ...], as_json_output: bool) -> None:
     """List GGUF models: the embedded one, those of the configuration, and those in FOLDERS."""
     from backends.local.models import list_models
 
-    named = [
-        Path(entry.model_path)
-        for entry in app.config.BACKENDS
-        if getattr(entry, "model_path", None) is not None and Path(entry.model_path).exists()  # type: ignore[union-attr]  # two of the four entry types have it
-    ]
+    named = [path for path in map(_model_file, app.config.BACKENDS) if path is not None and path.exists()]
     found = list_models([*named, *folders])
     if as_json_output:
         as_json([asdict(record) for record in found])
@@ -45,3 +45,8 @@ def models(app: App, folders: tuple[Path, ...], as_json_output: bool) -> None:
         ],
         ("model", "size", "quantisation", "context", "chat template", "licence", "file"),
     )
+
+
+def _model_file(entry: BackendEntry) -> Path | None:
+    value = entry.arguments().get("model_path")
+    return None if value is None else Path(value)
