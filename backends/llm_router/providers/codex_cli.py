@@ -4,7 +4,8 @@ Facts, each held by a test with the real program:
 - It reads the prompt from stdin (argument ``-``) and takes no part of it for a command or a file.
 - ``--sandbox read-only`` still lets the model read every file, so the tools themselves are switched off.
 - Its failures have no code: ``turn.failed`` holds one sentence, and the exit code is always 1. The sentences
-  below are fixed texts of the program; "unexpected status NNN" carries the HTTP status.
+  below are fixed texts of the program; "unexpected status NNN" carries the HTTP status, and a 400 the whole
+  answer of the service.
 - It knows no partial text: a stream brings the answer in one piece.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from backends.exceptions import BackendError, ConfigurationError, ContextLengthError, ProviderUnavailableError
+from backends.http_errors import error_from_answer, read_error_body
 from backends.llm_router.providers._program import Call, ProgramBackend, program_spec
 from backends.llm_router.providers._program_files import Trace, append_line, write_private
 from backends.llm_router.providers._program_options import Check, boolean, mapping, name, one_of, texts
@@ -149,6 +151,8 @@ class CodexBackend(ProgramBackend):
         for sentence, known, code in _SENTENCES:
             if message.startswith(sentence):
                 return self.status_error(known, message, code)
+        if message.startswith("{"):  # a 400: the service's answer as it came
+            return error_from_answer(400, {}, read_error_body(message.encode()), provider=self.id, model=None)
         return ProviderUnavailableError(message, provider=self.id, retryable=False)
 
     def artifact_name(self, trace: Trace) -> tuple[str, str] | None:

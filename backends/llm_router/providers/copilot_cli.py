@@ -13,21 +13,23 @@ Facts, each held by a test with the real program:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from backends.exceptions import AuthenticationError, BackendError
+from backends.exceptions import AuthenticationError, BackendError, ContextLengthError
 from backends.llm_router.providers._program import Call, ProgramBackend, program_spec
 from backends.llm_router.providers._program_files import Trace, write_private
 from backends.llm_router.providers._program_options import Check, boolean, folder, one_of, texts
 from backends.llm_router.providers._program_output import Answer
 from backends.types import Usage
 
-__all__ = ["SPEC", "CopilotBackend", "copilot_home", "usage_of"]
+__all__ = ["SPEC", "CopilotBackend", "prompt_too_long"]
 
 #: The name of no tool: the list is not empty, so the rest are off.
 _NO_TOOLS = "none"
+_TOO_LONG = re.compile(r"Request exceeds the model's prompt budget .*\((\d+) tokens; limit (\d+)\)")
 
 
 class CopilotBackend(ProgramBackend):
@@ -91,7 +93,7 @@ class CopilotBackend(ProgramBackend):
 
     def environment(self, call: Call) -> dict[str, str]:
         variables = {"COPILOT_AUTO_UPDATE": "false", "COPILOT_ALLOW_ALL": ""}
-        return variables | copilot_home(call.options)
+        return variables | _home(call.options)
 
     def structured(self, call: Call) -> bool:
         return bool(call.set("copilot_output_format", "json") == "json")
@@ -117,6 +119,8 @@ class CopilotBackend(ProgramBackend):
 
     def _reported(self, data: Mapping[str, Any], answer: Answer) -> BackendError:
         message, status = str(data.get("message") or ""), data.get("statusCode")
+        if too_long := prompt_too_long(message, self.id):
+            return too_long
         codes = answer.notes.get("codes", ())
         if isinstance(status, int):
             return self.status_error(status, message, *codes)
@@ -127,7 +131,7 @@ class CopilotBackend(ProgramBackend):
     def finish(self, call: Call, answer: Answer) -> None:
         # A resumed session counts from its beginning: no number is better than a wrong one.
         resumed = "resume_session_id" in call.options or call.set("continue_session")
-        answer.usage = None if resumed else usage_of(call.private / "usage.json")
+        answer.usage = None if resumed else _usage_of(call.private / "usage.json")
         # The program's own file says the exit code before the answer is known to be whole.
         answer.complete = answer.complete and call.exit_code == 0
 
@@ -141,6 +145,14 @@ class CopilotBackend(ProgramBackend):
             write_private(call.artifact, head + bytes(call.stdout) + call.stderr.encode())
 
 
+def prompt_too_long(message: str, owner: str) -> ContextLengthError | None:
+    """The program counts tokens itself, and says so in this sentence without any code."""
+    found = _TOO_LONG.match(message)
+    if found is None:
+        return None
+    return ContextLengthError(message, tokens=int(found[1]), limit=int(found[2]), provider=owner)
+
+
 def _filled(path: Path) -> bool:
     try:
         return path.stat().st_size > 0
@@ -148,12 +160,12 @@ def _filled(path: Path) -> bool:
         return False
 
 
-def copilot_home(options: Mapping[str, Any]) -> dict[str, str]:
+def _home(options: Mapping[str, Any]) -> dict[str, str]:
     """``copilot_config_dir`` as the program takes it today."""
     return {"COPILOT_HOME": options["copilot_config_dir"]} if "copilot_config_dir" in options else {}
 
 
-def usage_of(path: Path) -> Usage | None:
+def _usage_of(path: Path) -> Usage | None:
     """The tokens of all models, from the program's own statistics."""
     try:
         models = json.loads(path.read_bytes())["modelMetrics"].values()

@@ -52,6 +52,7 @@ from backends.llm_router.providers._program_options import (
 )
 from backends.llm_router.providers._program_output import Answer
 from backends.llm_router.providers.base import Availability, ProviderContext, ProviderSpec
+from backends.llm_router.providers.copilot_cli import prompt_too_long
 from backends.llm_router.settings import read
 from backends.options import SAMPLING_OPTIONS
 from backends.process import end_marked, marked
@@ -325,6 +326,8 @@ class CopilotSdkBackend(AsyncBackend):
             ) from error
 
     def _reported(self, data: Any) -> BackendError:
+        if too_long := prompt_too_long(data.message, self.id):
+            return too_long
         if data.status_code is None:
             if data.error_type in ("authentication", "authorization"):
                 return AuthenticationError(f"{data.message}; log in with `copilot login`", provider=self.id)
