@@ -322,7 +322,6 @@ async def _session_lifetime() -> AsyncGenerator[aiohttp.ClientSession, None]:
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
     )
     try:
         yield session

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import json
 import math
 import time
@@ -151,8 +150,10 @@ def retry_after(headers: Mapping[str, str], clock: Callable[[], float] = time.ti
     seconds = _number(value)
     if seconds is not None or not value:
         return seconds
+    from email.utils import parsedate_to_datetime  # here, because dates are rare and the import is not free
+
     try:
-        moment = email.utils.parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(value)
     except (TypeError, ValueError):
         return None
     # "-0000" gives a time without a zone; HTTP dates are UTC.
