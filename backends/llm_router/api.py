@@ -167,15 +167,11 @@ def register_llm_provider(name: str, factory: Callable[..., Any] | ProviderSpec)
     ``generate(prompt, *, model_name=None, **kwargs)``; a factory with a parameter ``context`` gets the ProviderContext.
     """
     REGISTRY.register(name, factory)
-    for deps in every_deps():
-        deps.routers.clear()
 
 
 def unregister_llm_provider(name: str) -> None:
     """Take back ``register_llm_provider``."""
     REGISTRY.unregister(name)
-    for deps in every_deps():
-        deps.routers.clear()
 
 
 def get_llm_provider(

@@ -232,6 +232,9 @@ class Attempter:
                 options[name] = value
             elif name not in _MAY_BE_LEFT_OUT and name in GENERATION_OPTIONS:
                 raise _unable(candidate, name)
+        if candidate.model is not None and "model" in known:
+            # A Backend that was not made for this model (a caller's own object) must hear of it.
+            options["model"] = candidate.model
         if call.json_schema is not None:
             if "json_schema" not in known:
                 raise _unable(candidate, "json_schema")

@@ -84,6 +84,12 @@ class RouterDeps:
         return self.environment.variables
 
     @property
+    def world(self) -> tuple[int, ...]:
+        """Changes whenever a part that decides who is there is set anew."""
+        parts = (self.backend_manager, self.ipfs_backend, self.accelerate_manager)
+        return (self.registry.version, *map(id, parts))
+
+    @property
     def router_cache(self) -> MemoryCache:
         """The responses in memory; ``len`` tells how many."""
         if self._router_cache is None:

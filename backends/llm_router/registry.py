@@ -90,6 +90,8 @@ class ProviderRegistry:
         self._registered: dict[str, RegisteredProvider] = {}
         self._loaded: dict[str, RegisteredProvider] = {}
         self._installed: Mapping[str, Any] | None = None
+        #: Grows with every registration: what was resolved before is out of date.
+        self.version = 0
 
     def register(self, name: str, factory: Callable[..., Any] | ProviderSpec) -> None:
         """Make ``factory()`` (a Backend, or anything with ``generate``) the provider ``name``.
@@ -101,11 +103,13 @@ class ProviderRegistry:
             raise ConfigurationError(f"a provider needs a name, not {name!r}")
         spec = spec_of(plain, factory)
         with self._lock:
+            self.version += 1
             self._registered[plain] = RegisteredProvider(spec, self._identity(plain, factory))
 
     def unregister(self, name: str) -> None:
         """Take back what ``register`` did; a built-in provider of that name is there again."""
         with self._lock:
+            self.version += 1
             self._registered.pop(name.strip().lower().replace("-", "_"), None)
 
     def find(self, name: str) -> RegisteredProvider:

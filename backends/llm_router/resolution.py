@@ -116,9 +116,10 @@ def _candidate(target: Target, deps: RouterDeps, settings: EnvironmentSettings) 
     found = deps.registry.find(target.provider)
     made_with: dict[str, Any] = {}
     with_calls: dict[str, Any] = {}
-    for name, value in target.settings.items():
+    given = {name: value for name, value in target.settings.items() if value is not None}
+    for name, value in given.items():
         (made_with if name in found.spec.settings else with_calls)[name] = value
-    shaping = {name: value for name, value in target.settings.items() if name not in TRACE_KEYS}
+    shaping = {name: value for name, value in given.items() if name not in TRACE_KEYS}
     return Candidate(
         name=found.spec.name,
         model=target.model,

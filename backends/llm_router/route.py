@@ -135,7 +135,8 @@ def _fallbacks(value: Any, owner: str) -> tuple[Target, ...]:
             raise ConfigurationError(
                 f'{where} must be a name or an object with "provider", not {entry!r}', provider=owner
             )
-        settings = {k: v for k, v in entry.items() if k not in ("provider", "model") and v is not None}
+        # null takes back what the entry would have from the named provider.
+        settings = {name: setting for name, setting in entry.items() if name not in ("provider", "model")}
         targets.append(
             Target(
                 canonical_name(_name(f"{where}.provider", entry["provider"], owner) or ""),

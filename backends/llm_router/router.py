@@ -59,7 +59,7 @@ class Router:
         self._tracer = None if route.trace is None else Tracer(route.trace)
         self._given = provider_instance
         self._resolved: tuple[Candidate, ...] = ()
-        self._resolved_for = -1
+        self._resolved_for: tuple[int, ...] = ()
         self._resolved_until = 0.0
 
     # -- calls ----------------------------------------------------------------------------------
@@ -95,9 +95,10 @@ class Router:
             return self._given
         settings = settings or self.deps.environment.settings()
         now = time.monotonic()
-        if settings.generation != self._resolved_for or now >= self._resolved_until:
+        world = (settings.generation, *self.deps.world)
+        if world != self._resolved_for or now >= self._resolved_until:
             self._resolved = resolve(self.route, self.deps, settings)
-            self._resolved_for = settings.generation
+            self._resolved_for = world
             self._resolved_until = now + _RESOLUTION_SECONDS
         return self._resolved
 
