@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from backends.local.llama_model import LlamaModel
 
+# ggml's numbers of these types; llama_cpp names only one of them.
+_F16, _BF16 = 1, 30
+
 __all__ = ["ContextSettings", "DecodeFailed", "LlamaContext", "OutOfCells"]
 
 
@@ -40,6 +43,8 @@ class ContextSettings:
     sequences: int
     n_batch: int
     n_threads: int
+    #: Whether a sequence's logits are the same, to the bit, whatever else is decoded with it.
+    exact: bool = True
 
 
 class LlamaContext:
@@ -58,6 +63,12 @@ class LlamaContext:
         parameters.n_threads = parameters.n_threads_batch = settings.n_threads
         parameters.kv_unified = True
         parameters.no_perf = True
+        if settings.exact:
+            # llama.cpp has three attention kernels and chooses by batch size, length and types; their rounding
+            # differs, and so would the text of a batch and of one call. Values in BF16 leave it only the one that
+            # computes every row alone, in the order of its own tokens: see docs/decisions/0031.
+            parameters.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+            parameters.type_k, parameters.type_v = _F16, _BF16
         last_complaint()
         self._context = llama_cpp.llama_init_from_model(model.pointer, parameters)
         if not self._context:

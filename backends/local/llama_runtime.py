@@ -67,6 +67,8 @@ class LlamaRuntime:
             sequences=parallel + _REMEMBERED,
             n_batch=min(settings.n_batch or DEFAULT_BATCH, self.n_ctx),
             n_threads=settings.n_threads or compute_threads(),
+            # Graphics processors have kernels of their own, and none for these types.
+            exact=settings.n_gpu_layers == 0,
         )
         check_memory(header, context)
         self._chats: dict[str | None, ChatPrompt] = {}
