@@ -1,0 +1,163 @@
+"""Traces: a record of every call when asked; sizes and CIDs, never text unless told, never a key."""
+
+from __future__ import annotations
+
+import json
+import logging
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.exceptions import ProviderUnavailableError
+from backends.llm_router import RouterDeps, acomplete_text, complete_text, stream_text
+from backends.llm_router.cache_key import cid_of
+from backends.llm_router_backend import LLMRouterBackend
+
+from .providers import ScriptedProvider
+
+Register = Callable[..., ScriptedProvider]
+SECRET = "sk-abcdefghijklmnop"
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_record_holds_sizes_cids_timing_and_tokens_and_no_text(
+    deps: RouterDeps, provider: Register, tmp_path: Path
+) -> None:
+    """The historical record held the whole prompt though the document says small metadata."""
+    provider("p", "the answer", version="1.2.3")
+    path = tmp_path / "trace.jsonl"
+
+    complete_text("my private story", provider="p", model_name="m", deps=deps, trace_jsonl_path=str(path))
+
+    (record,) = records(path)
+    prompt = json.dumps([{"role": "user", "content": "my private story"}]).encode()
+    assert record["ok"]
+    assert (record["provider"], record["model"], record["program_version"]) == ("p", "m", "1.2.3")
+    assert (record["prompt_tokens"], record["completion_tokens"]) == (3, 5)
+    assert (record["prompt_bytes"], record["prompt_cid"]) == (len(prompt), cid_of(prompt))
+    assert (record["response_bytes"], record["response_cid"]) == (10, cid_of(b"the answer"))
+    assert record["seconds"] >= 0
+    assert "private story" not in path.read_text()
+    assert "the answer" not in path.read_text()
+
+
+def test_success_and_failure_are_both_recorded(deps: RouterDeps, provider: Register, tmp_path: Path) -> None:
+    """The historical Codex trace was written on failure only."""
+    provider("p", "answer", ProviderUnavailableError(f"refused {SECRET}", status=503))
+    path = tmp_path / "trace.jsonl"
+    ask: dict[str, Any] = {
+        "provider": "p",
+        "deps": deps,
+        "trace_jsonl_path": str(path),
+        "cache": False,
+        "max_retries": 0,
+    }
+
+    complete_text("hi", **ask)
+    with pytest.raises(ProviderUnavailableError):
+        complete_text("hi", **ask)
+
+    good, bad = records(path)
+    assert (good["ok"], bad["ok"]) == (True, False)
+    assert (bad["error"], bad["status"]) == ("ProviderUnavailableError", 503)
+    assert bad["attempts"] == [
+        {"provider": "p", "model": None, "error": "ProviderUnavailableError", "seconds": bad["attempts"][0]["seconds"]}
+    ]
+    assert SECRET not in path.read_text()
+
+
+def test_the_text_is_there_only_when_asked_for(deps: RouterDeps, provider: Register, tmp_path: Path) -> None:
+    provider("p", "the answer")
+    path = tmp_path / "trace.jsonl"
+
+    complete_text("my story", provider="p", deps=deps, trace_jsonl_path=str(path), trace_content=True)
+
+    (record,) = records(path)
+    assert "my story" in record["prompt"]
+    assert record["response"] == "the answer"
+
+
+def test_a_directory_gets_a_file_and_nobody_else_may_look(deps: RouterDeps, provider: Register, tmp_path: Path) -> None:
+    provider("p")
+    directory = tmp_path / "runs" / "today"
+
+    complete_text("hi", provider="p", deps=deps, trace_dir=str(directory))
+
+    (path,) = directory.iterdir()
+    assert path.name.startswith("llm_router_")
+    assert path.suffix == ".jsonl"
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_trace_alone_writes_under_statefiles(
+    deps: RouterDeps, provider: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider("p")
+    monkeypatch.chdir(tmp_path)
+
+    complete_text("hi", provider="p", deps=deps, trace=True)
+
+    assert len(list((tmp_path / "statefiles" / "_runs").iterdir())) == 1
+
+
+def test_trace_false_turns_it_off(deps: RouterDeps, provider: Register, tmp_path: Path) -> None:
+    provider("p")
+
+    complete_text("hi", provider="p", deps=deps, trace=False, trace_dir=str(tmp_path / "runs"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_every_face_is_recorded_and_hits_are_marked(deps: RouterDeps, provider: Register, tmp_path: Path) -> None:
+    provider("p")
+    ask: dict[str, Any] = {"provider": "p", "deps": deps, "trace_jsonl_path": str(tmp_path / "t.jsonl")}
+
+    await acomplete_text("one", **ask)
+    await acomplete_text("one", **ask)
+    list(stream_text("two", **ask))
+
+    assert [record["cached"] for record in records(tmp_path / "t.jsonl")] == [False, True, False]
+
+
+def test_a_trace_that_cannot_be_written_does_not_take_the_answer(
+    deps: RouterDeps, provider: Register, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider("p", "answer")
+    (tmp_path / "file").write_text("")
+
+    completion = complete_text("hi", provider="p", deps=deps, trace_dir=str(tmp_path / "file" / "runs"))
+
+    assert completion.text == "answer"
+    assert "cannot be written" in caplog.text
+
+
+def test_verbose_logs_each_call_without_its_text(
+    deps: RouterDeps, provider: Register, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider("p", "the answer")
+    caplog.set_level(logging.INFO, logger="backends.llm_router")
+
+    with LLMRouterBackend(id="mine", deps=deps, provider="p", verbose=True) as backend:
+        backend.generate("my private story")
+
+    assert "mine: p/None answered in" in caplog.text
+    assert "private story" not in caplog.text
+    assert "the answer" not in caplog.text
+
+
+def test_an_answer_of_a_fallback_is_told_in_the_log(
+    deps: RouterDeps, provider: Register, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider("first", ProviderUnavailableError("down"))
+    provider("second")
+
+    complete_text("hi", provider="first", fallback_providers=["second"], deps=deps, max_retries=0)
+
+    assert "first (ProviderUnavailableError) failed; second answered" in caplog.text
