@@ -45,6 +45,7 @@ class _Check:
         given = self._document.data.items()
         data = {key: self._section((key,), value) for key, value in given if key != "$schema" and value is not None}
         self._check_ids(data)
+        self._check_privacy(data)
         self._tell_unset(data)
         section = data.setdefault("EVIDENCE", {})
         if isinstance(section, dict):
@@ -139,6 +140,15 @@ class _Check:
                 message = f"{path_text(path)} names the backend {show(name)}, which BACKENDS does not have"
                 self._note(path, message, value=show(name), near_miss=nearest(name, first))
             seen.add(name)
+
+    def _check_privacy(self, data: dict[str, Any]) -> None:
+        """A node announces what it holds, so privacy leaves evidence with one copy, here."""
+        evidence, mediator = (data.get(name) for name in ("EVIDENCE", "MEDIATOR"))
+        private = any(isinstance(part, dict) and part.get("privacy") == "local_only" for part in (evidence, mediator))
+        replicas = evidence.get("replicas") if isinstance(evidence, dict) else None
+        if private and isinstance(replicas, list) and "kubo" in replicas:
+            path: Path = ("EVIDENCE", "replicas")
+            self._note(path, f'{path_text(path)} names "kubo", and privacy is "local_only"; remove one of the two')
 
     def _tell_unset(self, data: dict[str, Any]) -> None:
         """An unset variable is a problem, except in a backend that the mediator does not use."""

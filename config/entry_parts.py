@@ -7,7 +7,20 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, PrivateAttr, SecretStr, ValidationInfo, field_validator
 
-from config.fields import AtLeastOne, Flag, NotNegative, Option, Part, Place, Seconds, Secret, Text, Whole, in_folder
+from config.fields import (
+    Address,
+    AtLeastOne,
+    Flag,
+    NotNegative,
+    Option,
+    Part,
+    Place,
+    Seconds,
+    Secret,
+    Text,
+    Whole,
+    in_folder,
+)
 
 __all__ = [
     "AnswerSettings",
@@ -72,7 +85,7 @@ class HTTPSettings(Part):
     """For backends that talk to an API."""
 
     api_key: Secret | None = None
-    base_url: Text | None = None
+    base_url: Address | None = None
     headers: dict[str, Secret] | None = None
     api: Literal["chat", "responses"] | None = None
     embedding_model: Text | None = None

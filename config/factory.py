@@ -62,9 +62,8 @@ def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> M
 
 
 def build_evidence_store(config: Config, *, env: Mapping[str, str] | None = None) -> EvidenceStore:
-    """The evidence store that the configuration describes. Its key is asked for when it is first needed."""
+    """The evidence store that the configuration describes. The mediator's privacy holds for it too."""
     from mediator.evidence import EvidenceStore
-    from mediator.evidence.keys import key_source
 
     env = os.environ if env is None else env
     settings = config.EVIDENCE
@@ -73,7 +72,11 @@ def build_evidence_store(config: Config, *, env: Mapping[str, str] | None = None
         path,
         profile=settings.profile,
         catalog_url=None if settings.catalog is None else settings.catalog.get_secret_value(),
-        key_source=None if settings.key is None else key_source(settings.key, path, env),
+        replicas=settings.replicas,
+        kubo_address=None if settings.kubo is None else settings.kubo.get_secret_value(),
+        key_source=settings.key,
+        privacy=settings.privacy or (config.MEDIATOR.privacy if config.MEDIATOR else None),
+        env=env,
     )
 
 

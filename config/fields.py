@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -31,6 +32,7 @@ from backends.options import GENERATION_OPTIONS, option_schema
 from config.expand import Expanded
 
 __all__ = [
+    "Address",
     "AtLeastOne",
     "Flag",
     "Free",
@@ -106,6 +108,19 @@ def _not_blank(value: Any) -> Any:
     return value
 
 
+def _address(value: Any) -> Any:
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket too many
+        good = False
+    if not good or parts is None:
+        raise ValueError("must be an address that begins with http:// or https://")
+    if parts.username is not None:
+        raise ValueError("must not hold a user or password; use api_key or headers")
+    return str(value)
+
+
 def _seconds(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e9:
@@ -152,6 +167,7 @@ def _model(value: Any, info: ValidationInfo) -> Any:
 
 Text = Annotated[str, BeforeValidator(_not_blank), WithJsonSchema({"type": "string", "minLength": 1})]
 Secret = Annotated[SecretStr, BeforeValidator(_not_blank), WithJsonSchema({"type": "string", "minLength": 1})]
+Address = Annotated[str, BeforeValidator(_address), WithJsonSchema({"type": "string", "minLength": 1})]
 Flag = Annotated[StrictBool, BeforeValidator(plain)]
 Whole = Annotated[StrictInt, BeforeValidator(plain)]
 AtLeastOne = Annotated[StrictInt, Field(ge=1), BeforeValidator(plain)]

@@ -7,7 +7,7 @@ import re
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PrivateAttr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, PrivateAttr, ValidationInfo
 from pydantic.json_schema import WithJsonSchema
 
 from config.entries import BackendEntry
@@ -17,6 +17,8 @@ from config.problems import show
 __all__ = ["Application", "Config", "Evidence", "Log", "Mediator"]
 
 _APPLICATIONS = ("cli", "server")
+_REPLICAS = ("local", "kubo")
+_NODE_ADDRESS = re.compile(r"https?://\S+|/(?:ip4|ip6|dns|dns4|dns6)/[^/\s]+/tcp/\d{1,5}(?:/https?)?/?")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LEVEL_NAMES = {**{level: level for level in _LEVELS}, "WARN": "WARNING", "FATAL": "CRITICAL"}
 
@@ -106,9 +108,24 @@ def _catalog(value: Any, info: ValidationInfo) -> Any:
         raise ValueError('must be a database URL such as "sqlite:///catalog.db" or "postgresql+psycopg://host/name"')
     folder = (info.context or {}).get("folder")
     scheme, _, rest = value.partition("://")
-    if folder is None or not scheme.startswith("sqlite") or not rest.startswith("/") or rest.startswith("//"):
+    if folder is None or not scheme.startswith("sqlite") or not rest.startswith("/"):
         return str(value)
     return f"{scheme}:///{FilePath(folder, rest[1:])}" if rest[1:] not in ("", ":memory:") else str(value)
+
+
+def _replicas(value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if name not in _REPLICAS:
+            raise NotOneOfError(f"names {show(name)}, which is no replica; there are {', '.join(_REPLICAS)}")
+    if value[0] != "local" or len(set(value)) != len(value):
+        raise ValueError('must begin with "local" and name each once')
+    return value
+
+
+def _node(value: Any) -> Any:
+    if not isinstance(value, str) or not _NODE_ADDRESS.fullmatch(value):
+        raise ValueError("must be an address such as /ip4/127.0.0.1/tcp/5001 or http://127.0.0.1:5001")
+    return str(value)
 
 
 class Evidence(Part):
@@ -116,9 +133,9 @@ class Evidence(Part):
 
     path: Place | None = None
     profile: Literal["unixfs-v1-2025", "kubo-v1", "kubo-legacy"] = "unixfs-v1-2025"
-    replicas: Names | None = None
+    replicas: Annotated[Names, AfterValidator(_replicas)] = ("local",)
     #: The RPC address of an IPFS node (Kubo or Cluster).
-    kubo: Text | None = None
+    kubo: Annotated[Secret, BeforeValidator(_node)] | None = None
     catalog: Annotated[Secret, BeforeValidator(_catalog)] | None = None
     #: Where the key for encryption at rest comes from; the key itself never stands in the file.
     key: Annotated[str, BeforeValidator(_key_source), WithJsonSchema({"type": "string"})] | None = None

@@ -20,7 +20,7 @@ Path = tuple[str | int, ...]
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _SECRET_KEY = re.compile(r"(?:.*[_-])?(?:key|token|secret|password|passphrase)|apikey|authorization", re.IGNORECASE)
 #: Whatever stands below these may be one too.
-_SECRET_PLACES = frozenset({"headers", "catalog", "program_env", "settings", "copilot_sdk_provider"})
+_SECRET_PLACES = frozenset({"headers", "catalog", "kubo", "program_env", "settings", "copilot_sdk_provider"})
 _LONGEST = 60
 
 

@@ -18,6 +18,7 @@ from config.entry_parts import (
 )
 from config.expand import Expanded
 from config.fields import (
+    Address,
     Flag,
     Model,
     Names,
@@ -96,7 +97,7 @@ class Price(Part):
 class Endpoint(Part):
     """One OpenAI-compatible server behind the provider ``backend_manager``."""
 
-    url: Text
+    url: Address
     id: Text | None = None
     model: Text | None = None
     api_key: Secret | None = None
@@ -108,7 +109,7 @@ class Fallback(Part):
     provider: Provider
     model: Model | None = None
     api_key: Secret | None = None
-    base_url: Text | None = None
+    base_url: Address | None = None
     model_path: Place | None = None
     settings: Settings | None = None
 

@@ -33,6 +33,7 @@ WORDS = st.text(alphabet=string.ascii_letters + string.digits + " /.:-", max_siz
         ("$${KEY}", "${KEY}"),
         ("$$${KEY}", "$${KEY}"),
         ("${NOT_SET:-$${KEY}}", "${KEY}"),
+        ("${KEY:-$${OTHER}}/x", "value/x"),
         ("${NOT_SET:-env:KEY}", "env:KEY"),
         ("${REFERENCE}", "${KEY}"),
     ],

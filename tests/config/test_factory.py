@@ -161,6 +161,14 @@ def test_the_store_alone_needs_no_backend(load, tmp_path):
         assert store.profile.name == "unixfs-v1-2025"
 
 
+@pytest.mark.parametrize("section", ["MEDIATOR", "EVIDENCE"])
+def test_the_store_is_private_when_the_mediator_or_the_file_says_so(load, section):
+    content = {**MOCKS, "EVIDENCE": {"path": "kept"}}
+    content[section] = {**content[section], "privacy": "local_only"}
+    with build_evidence_store(load(content), env={}) as store:
+        assert store.privacy == "local_only"
+
+
 def test_the_evidence_key_comes_from_the_variable_that_the_file_names(load):
     config = load({**MOCKS, "EVIDENCE": {"path": "kept", "key": "env:EVIDENCE_KEY"}})
     env = {"EVIDENCE_KEY": "correct horse battery staple"}

@@ -160,6 +160,13 @@ def test_relative_paths_are_relative_to_the_file(load, tmp_path):
     assert config.EVIDENCE.catalog.get_secret_value() == f"sqlite:///{tmp_path}/cat.db"
 
 
+@pytest.mark.parametrize(
+    "url", ["sqlite:////abs/cat.db", "sqlite://", "sqlite:///:memory:", "sqlite+pysqlite:////a.db"]
+)
+def test_a_catalog_that_is_no_relative_file_stays_as_it_is(load, url):
+    assert load({**ONE, "EVIDENCE": {"catalog": url}}).EVIDENCE.catalog.get_secret_value() == url
+
+
 def test_names_are_no_paths(load):
     config = load(
         {

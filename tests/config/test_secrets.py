@@ -26,9 +26,15 @@ PLACES = [
     {"BACKENDS": [{**ROUTER, "api_key": "${K}"}]},
     {"BACKENDS": [{**ROUTER, "peer_token": "${K}"}]},
     {"BACKENDS": [{**ROUTER, "copilot_sdk_github_token": "${K}"}]},
+    {"BACKENDS": [{**ROUTER, "settings": {"region": "${K}"}}]},
+    {"BACKENDS": [{**ROUTER, "settings": {"region_key": SECRET}}]},
+    {"BACKENDS": [{**ROUTER, "copilot_sdk_provider": {"api_key": "${K}"}}]},
+    {"BACKENDS": [{**ROUTER, "program_env": {"ANY": "${K}"}}]},
+    {"BACKENDS": [{**ROUTER, "fallback_providers": [{"provider": "openai", "api_key": "${K}"}]}]},
     {"BACKENDS": [{**ROUTER, "endpoints": [{"url": "http://x", "api_key": "${K}"}]}]},
     {"BACKENDS": [ROUTER], "APPLICATION": {"token": "${K}"}},
     {"BACKENDS": [ROUTER], "EVIDENCE": {"catalog": "postgresql://u:${K}@host/db"}},
+    {"BACKENDS": [ROUTER], "EVIDENCE": {"kubo": "https://u:${K}@host"}},
 ]
 
 #: Every way that a secret can be in the wrong place, or beside something wrong.
@@ -45,6 +51,9 @@ MISTAKES = [
     {"BACKENDS": [{"id": "a", "type": "${K}"}]},
     {"BACKENDS": [{"id": "${K}", "type": "openai"}, {"id": "${K}", "type": "openai"}]},
     {"BACKENDS": [{**ROUTER, "provider": "${K}"}]},
+    {"BACKENDS": [{**ROUTER, "base_url": "https://u:${K}@host"}]},
+    {"BACKENDS": [{**ROUTER, "base_url": f"https://u:{SECRET}@host"}]},
+    {"BACKENDS": [{**ROUTER, "endpoints": [f"https://u:{SECRET}@host"]}]},
     {"BACKENDS": [ROUTER], "MEDIATOR": {"backends": ["${K}"]}},
     {"BACKENDS": [ROUTER], "MEDIATOR": {"backends": "${K}"}},
     {"BACKENDS": [ROUTER], "EVIDENCE": {"key": SECRET}},
@@ -78,7 +87,7 @@ def test_a_configuration_never_shows_a_secret(load, content):
     assert [text for text in shown if SECRET in text] == []
 
 
-@pytest.mark.parametrize("content", PLACES[:9], ids=str)
+@pytest.mark.parametrize("content", PLACES[:14], ids=str)
 def test_the_constructor_gets_the_secret_in_clear(load, content):
     assert SECRET in json.dumps(load(content, K=SECRET).BACKENDS[0].arguments())
 
