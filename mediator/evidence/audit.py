@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, select, text
@@ -13,7 +13,7 @@ from mediator.evidence import locks, queries
 from mediator.evidence.cid import RAW, Cid
 from mediator.evidence.custody import GENESIS, event_hash
 from mediator.evidence.dagpb import decode_node
-from mediator.evidence.errors import CatalogCorruptError, EvidenceError, IntegrityError, NotFoundError
+from mediator.evidence.errors import CatalogCorruptError, EvidenceError, IntegrityError, KeyRequiredError, NotFoundError
 from mediator.evidence.intake import Progress
 from mediator.evidence.parts import Parts
 from mediator.evidence.queries import Content
@@ -89,7 +89,7 @@ class _Audit:
 
 def verify(parts: Parts, progress: Progress | None = None) -> VerifyReport:
     """Check everything. Faults are collected, not raised; gc waits until this is done."""
-    audit = _Audit(parts, progress)
+    audit = _Audit(_unlocked(parts), progress)
     with locks.shared(parts.lock_path):
         contents = _check_catalog(audit)
         for content in contents:
@@ -105,6 +105,17 @@ def verify(parts: Parts, progress: Progress | None = None) -> VerifyReport:
         audit.events,
         audit.head,
     )
+
+
+def _unlocked(parts: Parts) -> Parts:
+    """Ask for the key once. Without one blocks are checked, not what is in them; a wrong one is an error."""
+    if parts.keys is None:
+        return parts
+    try:
+        parts.keys.unlock()
+    except KeyRequiredError:
+        return replace(parts, keys=None)
+    return parts
 
 
 def _check_catalog(audit: _Audit) -> list[Content]:

@@ -100,17 +100,26 @@ class KeyRing:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, path: Path, source: KeySource | None, fs: FileSystem) -> KeyRing | None:
-        """Return the keys in a store's directory, None when it has none."""
+    def load(
+        cls, path: Path, source: KeySource | None, fs: FileSystem, remembered: Callable[[str], KeySource] | None = None
+    ) -> KeyRing | None:
+        """Return the keys in a store's directory, None when it has none.
+
+        Without a source the one that the store remembers is used, if it remembers one.
+        """
         document = _read(path)
-        return cls(path, source, document, fs) if document is not None else None
+        if document is None:
+            return None
+        if source is None and remembered is not None and document.get("source") is not None:
+            source = remembered(document["source"])
+        return cls(path, source, document, fs)
 
     @classmethod
-    def create(cls, path: Path, source: KeySource, fs: FileSystem) -> KeyRing:
+    def create(cls, path: Path, source: KeySource, fs: FileSystem, named: str | None = None) -> KeyRing:
         """Make the first key and wrap it; when another process was faster, use what it made."""
         key = secrets.token_bytes(32)
         keys = {_id_of(key): key}
-        written = _write(path, _wrapped(keys, _id_of(key), source(True)), fs, replace=False)
+        written = _write(path, _wrapped(keys, _id_of(key), source(True), named), fs, replace=False)
         ring = cls.load(path, source, fs)
         if ring is None:
             raise KeyFileDamagedError(f"{path} vanished while it was made; open the store again")
@@ -134,6 +143,10 @@ class KeyRing:
             raise WrongKeyError(f"this store's key file has no key {key_id}; it was encrypted with another one")
         return keys[key_id]
 
+    def unlock(self) -> None:
+        """Ask for the secret now; KeyRequiredError when there is none, WrongKeyError when it is another."""
+        self._unlocked()
+
     def sealer(self) -> StreamSealer:
         """Return what encrypts a submission."""
         return StreamSealer(self.active_id, self.key(self.active_id))
@@ -143,17 +156,17 @@ class KeyRing:
         keys = dict(self._unlocked())
         key = secrets.token_bytes(32)
         keys[_id_of(key)] = key
-        self._replace(keys, _id_of(key), self._secret())
+        self._replace(keys, _id_of(key), self._secret(), self._document.get("source"))
         return self.active_id
 
-    def change_secret(self, source: KeySource) -> None:
+    def change_secret(self, source: KeySource, named: str | None = None) -> None:
         """Wrap the same keys with another secret."""
         keys = self._unlocked()
-        self._replace(keys, self.active_id, source(True))
+        self._replace(keys, self.active_id, source(True), named)
         self._source = source
 
-    def _replace(self, keys: dict[str, bytes], active: str, secret: str) -> None:
-        document = _wrapped(keys, active, secret)
+    def _replace(self, keys: dict[str, bytes], active: str, secret: str, named: str | None) -> None:
+        document = _wrapped(keys, active, secret, named)
         _write(self._path, document, self._fs, replace=True)
         with self._lock:
             self._document, self._keys = document, keys
@@ -198,14 +211,14 @@ def _new_settings(secret: str) -> dict[str, Any]:
     }
 
 
-def _wrapped(keys: Mapping[str, bytes], active: str, secret: str) -> dict[str, Any]:
+def _wrapped(keys: Mapping[str, bytes], active: str, secret: str, named: str | None) -> dict[str, Any]:
     settings = _new_settings(secret)
     box = Aead(_derive(secret, settings))
     entries = [
         {"id": key_id, "wrapped": base64.b64encode(box.encrypt(key, key_id.encode("ascii"))).decode("ascii")}
         for key_id, key in keys.items()
     ]
-    return {"format": _FORMAT, "active": active, "kdf": settings, "keys": entries}
+    return {"format": _FORMAT, "active": active, "source": named, "kdf": settings, "keys": entries}
 
 
 def _unwrapped(document: Mapping[str, Any], secret: str) -> dict[str, bytes]:

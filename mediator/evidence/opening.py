@@ -15,7 +15,7 @@ from mediator.evidence.keys import KeyRing, KeySource, key_source
 from mediator.evidence.parts import Parts
 from mediator.evidence.replication import Replica
 
-__all__ = ["checked_privacy", "is_read_only", "open_parts", "open_replicas"]
+__all__ = ["checked_privacy", "create_keys", "is_read_only", "open_parts", "open_replicas"]
 
 
 def open_parts(
@@ -31,20 +31,27 @@ def open_parts(
     replicas: tuple[str, ...],
 ) -> Parts:
     """Open what is there; make what is missing unless ``read_only``."""
-    source = key_source(keys, path, env) if isinstance(keys, str) else keys
     if read_only:
         blocks = LocalBlockstore.open(path / "blocks", fs=fs)
     else:
         _make_private(path)
         blocks = LocalBlockstore.create(path / "blocks", fs=fs)
-    ring = KeyRing.load(path / "keys.json", source, fs)
-    if ring is None and source is not None and not read_only:
-        ring = KeyRing.create(path / "keys.json", source, fs)
+    source = key_source(keys, path, env) if isinstance(keys, str) else keys
+    ring = KeyRing.load(path / "keys.json", source, fs, lambda named: key_source(named, path, env))
+    if ring is None and keys is not None and not read_only:
+        ring = create_keys(path, keys, env, fs)
     if catalog_url is not None:
         catalog = Catalog(catalog_url, read_only=read_only)
     else:
         catalog = Catalog.in_file(path / "catalog.sqlite3", read_only=read_only)
     return Parts(path, catalog, blocks, str(path / "lock"), ring, actor, clock, replicas)
+
+
+def create_keys(path: Path, keys: str | KeySource, env: Mapping[str, str], fs: FileSystem | None = None) -> KeyRing:
+    """Make the first key of a store."""
+    named = keys if isinstance(keys, str) else None
+    source = key_source(keys, path, env) if isinstance(keys, str) else keys
+    return KeyRing.create(path / "keys.json", source, fs if fs is not None else FileSystem(), named)
 
 
 def open_replicas(

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
-from mediator.evidence import holds, mending, replication, transfer
+from mediator.evidence import holds, mending, opening, replication, transfer
 from mediator.evidence.audit import VerifyReport, verify
 from mediator.evidence.bag import BagReport, export_bag
 from mediator.evidence.cid import Cid
 from mediator.evidence.custody import read_events
-from mediator.evidence.errors import KeyRequiredError, PublishRefusedError
+from mediator.evidence.errors import InvalidInputError, KeyRequiredError, PublishRefusedError
 from mediator.evidence.intake import Progress
 from mediator.evidence.keys import KeySource
 from mediator.evidence.mending import RepairReport
-from mediator.evidence.opening import open_node
 from mediator.evidence.parts import Parts
 from mediator.evidence.records import CustodyEvent, EvidenceRecord, Hold
 from mediator.evidence.replication import Replica, ReplicationReport
@@ -123,7 +123,7 @@ class Upkeep(ABC):
             raise PublishRefusedError("privacy is local_only: nothing is published from this store")
         if not agreed:
             raise PublishRefusedError("publishing cannot be undone and needs a yes; pass agreed=True when there is one")
-        node = open_node(address if address is not None else self._kubo_address, self._env)
+        node = opening.open_node(address if address is not None else self._kubo_address, self._env)
         try:
             transfer.publish(self._parts, node, Cid.parse(cid))
         finally:
@@ -155,6 +155,23 @@ class Upkeep(ABC):
         return export_bag(self._parts, list(self.all_records(**filters)), target, progress)
 
     # -- keys
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether what is submitted now is encrypted."""
+        return self._parts.keys is not None
+
+    def enable_encryption(self, source: str | KeySource) -> None:
+        """Encrypt what is submitted from now on; ``encrypt_existing`` does the rest.
+
+        A source given by name is remembered in the store, so that it opens without being told again.
+        """
+        self._check_writable()
+        if self._parts.keys is not None:
+            raise InvalidInputError("this store is encrypted already; rotate its key or change its secret instead")
+        ring = opening.create_keys(self._parts.path, source, self._env)
+        self._parts = replace(self._parts, keys=ring)
+        self._note("encrypted", details={"key_id": ring.active_id})
 
     def rotate_key(self, *, reencrypt: bool = False, progress: Progress | None = None) -> str:
         """Make a new key for what is submitted from now on, and ``reencrypt`` the rest; return its id."""

@@ -1,0 +1,59 @@
+"""The files below a directory, in a stable order. Links are never followed, and whatever is left out is named."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from mediator.evidence.errors import SourceError, SourceNotFoundError, SpecialFileError
+from mediator.evidence.intake import Submission
+
+__all__ = ["OnSkip", "submissions_below"]
+
+#: Told of each thing that is not taken: its path and why.
+OnSkip = Callable[[str, SourceError], None]
+
+
+def submissions_below(directory: str, like: Submission, on_skip: OnSkip) -> Iterator[Submission]:
+    """Yield a submission for every regular file, named by its path below the directory's parent.
+
+    Empty files are taken: they are part of what the directory is.
+    """
+    directory = os.path.normpath(directory)
+    base = os.path.dirname(os.path.abspath(directory))
+    for path in _files(directory, on_skip):
+        name = os.path.relpath(os.path.abspath(path), base)
+        yield replace(like, source=path, file_name=name, allow_empty=True, follow_links=False)
+
+
+def _files(directory: str, on_skip: OnSkip) -> Iterator[str]:
+    # A list instead of recursion: the depth of a directory tree is the submitter's choice, not ours.
+    waiting = [directory]
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(here) as entries:
+                found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+        except OSError as error:
+            on_skip(here, SourceNotFoundError(f"cannot list {here!r}: {error.strerror}"))
+            continue
+        below = []
+        for entry in found:
+            mode = _mode(entry)
+            if stat.S_ISDIR(mode):
+                below.append(entry.path)
+            elif stat.S_ISREG(mode):
+                yield entry.path
+            else:
+                kind = "a symbolic link; it is not followed" if stat.S_ISLNK(mode) else "not a regular file"
+                on_skip(entry.path, SpecialFileError(f"{entry.path!r} is {kind}"))
+        waiting.extend(reversed(below))
+
+
+def _mode(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return 0  # it went away since it was listed: reported like everything that is no file
