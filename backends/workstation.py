@@ -7,6 +7,7 @@ the first call and shared with every other backend that names the same file and 
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import threading
 import time
@@ -33,6 +34,8 @@ from backends.types import Completion, Health, Request, StreamItem, Usage
 
 __all__ = ["WorkstationBackend"]
 
+log = logging.getLogger("backends.workstation")
+
 #: Tokens of an answer when nobody says otherwise.
 DEFAULT_MAX_TOKENS = 1024
 
@@ -57,9 +60,13 @@ class WorkstationBackend(ThreadedBackend):
         n_parallel: int | None = None,
         chat_format: str | None = None,
         idle_seconds: float | None = None,
+        verbose: bool = False,
         **options: Any,
     ) -> None:
-        """``n_ctx`` is the longest prompt with its answer; ``n_parallel`` how many calls run at once."""
+        """``n_ctx`` is the longest prompt with its answer; ``n_parallel`` how many calls run at once.
+
+        ``verbose`` logs every call at INFO instead of DEBUG; never its text.
+        """
         super().__init__(id, **options)
         for name, value, least in (
             ("n_ctx", n_ctx, 8),
@@ -82,6 +89,7 @@ class WorkstationBackend(ThreadedBackend):
         )
         self._chat_format = chat_format
         self._idle_seconds = idle_seconds
+        self._log_level = logging.INFO if verbose else logging.DEBUG
         self._lock = threading.Lock()
         self._shared: SharedModel[LlamaRuntime] | None = None
         self._closed = False
@@ -167,13 +175,23 @@ class WorkstationBackend(ThreadedBackend):
         return Sampling(**{**options, "seed": seed})
 
     def _completion(self, llama: LlamaRuntime, outcome: Outcome, started: float) -> Completion:
+        model, seconds = llama.model.path.stem, time.monotonic() - started
+        log.log(
+            self._log_level,
+            "%s: %s answered in %.3f s (%d prompt tokens, %d answer tokens)",
+            self.id,
+            model,
+            seconds,
+            outcome.prompt_tokens,
+            outcome.completion_tokens,
+        )
         return Completion(
             text=outcome.text,
             provider=self.id,
-            model=llama.model.path.stem,
+            model=model,
             usage=Usage(outcome.prompt_tokens, outcome.completion_tokens, cost_usd=0.0),
             finish_reason=outcome.finish_reason,
-            latency=time.monotonic() - started,
+            latency=seconds,
         )
 
     @property

@@ -266,3 +266,15 @@ def test_health_tells_the_model_without_loading_it() -> None:
         assert health.ok
         assert "Q4_1" in health.detail
         assert backend.stats().jobs == 0
+
+
+@pytest.mark.parametrize(("verbose", "level"), [(True, "INFO"), (False, "DEBUG")])
+def test_verbose_logs_each_call_at_info_and_never_its_text(
+    caplog: pytest.LogCaptureFixture, verbose: bool, level: str
+) -> None:
+    with caplog.at_level("DEBUG", "backends.workstation"), WorkstationBackend("w", verbose=verbose) as backend:
+        answer = backend.generate("Say a pomegranate.", max_tokens=4, temperature=0)
+    (record,) = [record for record in caplog.records if record.name == "backends.workstation"]
+    assert record.levelname == level
+    assert "pomegranate" not in record.getMessage()
+    assert answer not in record.getMessage()
