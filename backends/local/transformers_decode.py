@@ -58,8 +58,10 @@ class Row:
 
 def decode(loaded: LoadedModel, rows: Sequence[Row]) -> Iterator[tuple[Row, str]]:
     """Yield (row, new text) until every row is done. Closing the iterator ends the work."""
-    batch = _Batch(loaded, rows)
+    if not rows:
+        return
     try:
+        batch = _Batch(loaded, rows)
         scores = batch.read_prompts()
         while batch.rows:
             for row, token in zip(batch.rows, _draw(batch.rows, scores), strict=True):

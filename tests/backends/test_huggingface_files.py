@@ -28,6 +28,9 @@ from backends.local.transformers_find import Wanted, find_files, is_here
 from tests.support.http_server import Act, Received, Reply, ScriptedServer, closed_port, json_reply
 from tests.support.tiny_transformers import make_tiny_model
 
+# Importing torch alone takes seconds.
+pytestmark = pytest.mark.slow
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

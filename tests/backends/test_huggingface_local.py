@@ -27,6 +27,9 @@ from backends.local.shared import SharedModels
 from backends.types import Completion
 from tests.support.tiny_transformers import CHAT_TEMPLATE, CONTEXT, make_tiny_model
 
+# Importing torch alone takes seconds.
+pytestmark = pytest.mark.slow
+
 PROMPTS = [
     "hello",
     "My manager reduced my hours after I asked for leave.",
@@ -398,7 +401,6 @@ def test_a_batch_needs_a_whole_number_of_workers(make: Make, chat: Path, workers
         make(chat).batch_generate(["hello"], max_workers=workers)
 
 
-@pytest.mark.slow
 def test_a_thousand_prompts_at_once_are_answered(make: Make, chat: Path) -> None:
     texts = make(chat, max_tokens=2).batch_generate([f"prompt {n}" for n in range(1000)], max_workers=64)
 
