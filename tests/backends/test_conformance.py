@@ -42,7 +42,22 @@ def _router(**keys: Any) -> Backend:
     return LLMRouterBackend(**keys)
 
 
+def _transformers() -> Backend:
+    from backends.huggingface import HuggingFaceBackend
+    from tests.support.tiny_transformers import conforming_model
+
+    return HuggingFaceBackend(model=str(conforming_model()), local=True, env={})
+
+
+def _huggingface(url: str) -> Backend:
+    from backends.huggingface import HuggingFaceBackend
+
+    return HuggingFaceBackend(base_url=f"{url}/v1", model="m", max_retries=0, env={})
+
+
 CASES = [
+    BackendCase("huggingface-local", _transformers, marks=(pytest.mark.slow,)),
+    _http("huggingface-hosted", _huggingface, wire.CHAT),
     BackendCase("mock", _mock),
     BackendCase("llm_router", lambda: _router(id="mock", provider="mock", mock_response='{"word": "hello"}')),
     _http(
