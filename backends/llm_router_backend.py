@@ -22,7 +22,7 @@ __all__ = ["BACKEND_KEYS", "LLMRouterBackend"]
 
 #: What the constructor takes beside the keys of the route, of the call and of the providers.
 BACKEND_KEYS = frozenset(
-    {"rate_limit", "rate_limit_window", "budget", "price", "options", "cache_path", "deps", "id", "type"}
+    {"rate_limit", "rate_limit_window", "budget", "price", "options", "cache_path", "env", "deps", "id", "type"}
 )
 
 
@@ -54,8 +54,8 @@ class LLMRouterBackend(Backend):
         super().__init__(id, type=type, privacy=keys.get("privacy"))
         keys, calls, settings = _sorted_out(keys, options, self.id)
         route = _route(keys, settings, self.id)
-        if deps is not None and cache_path is not None:
-            raise ConfigurationError("cache_path belongs to deps when deps is given; set it there", provider=self.id)
+        if deps is not None and (cache_path is not None or env is not None):
+            raise ConfigurationError("cache_path and env belong to deps when deps is given", provider=self.id)
         self._owns_deps = deps is None
         self.deps = deps if deps is not None else RouterDeps(cache_path=cache_path, env=env)
         self.options = _checked(calls, self.id)
