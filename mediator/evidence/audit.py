@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, create_engine, select, text
 
 from mediator.evidence import locks, queries
 from mediator.evidence.cid import RAW, Cid
@@ -15,6 +16,7 @@ from mediator.evidence.custody import GENESIS, event_hash
 from mediator.evidence.dagpb import decode_node
 from mediator.evidence.errors import CatalogCorruptError, EvidenceError, IntegrityError, KeyRequiredError, NotFoundError
 from mediator.evidence.intake import Progress
+from mediator.evidence.migrate import upgrade
 from mediator.evidence.parts import Parts
 from mediator.evidence.queries import Content
 from mediator.evidence.reader import Fetch
@@ -22,6 +24,9 @@ from mediator.evidence.schema import custody, custody_head, pins, submissions
 from mediator.evidence.unixfs import FileBuilder, profile_named
 
 __all__ = ["Fault", "VerifyReport", "block_faults", "verify"]
+
+
+_SCHEMA: Final = text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +146,20 @@ def _check_pages(audit: _Audit, connection: Connection, dialect: str) -> None:
     for (message,) in connection.execute(text("PRAGMA integrity_check(100)")):
         if message != "ok":
             audit.fault("catalog", "pages", message)
+    if connection.execute(_SCHEMA).all() != _expected_schema():
+        audit.fault("catalog", "schema", "the tables or indexes are not those that this version makes")
     for row in connection.execute(text("PRAGMA foreign_key_check")):
         audit.fault("catalog", f"{row[0]} row {row[1]}", f"it names a row of {row[2]} that is not there")
+
+
+def _expected_schema() -> Sequence[Any]:
+    engine = create_engine("sqlite://")
+    try:
+        upgrade(engine)
+        with engine.connect() as connection:
+            return connection.execute(_SCHEMA).all()
+    finally:
+        engine.dispose()
 
 
 def _check_chain(audit: _Audit, connection: Connection) -> None:
@@ -183,8 +200,6 @@ def _check_records(audit: _Audit, connection: Connection) -> None:
 
 
 def _recorded_digests(connection: Connection, ids: list[str]) -> dict[str, object]:
-    import json
-
     query = select(custody.c.submission_id, custody.c.details).where(
         custody.c.kind == "submitted", custody.c.submission_id.in_(ids)
     )

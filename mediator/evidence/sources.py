@@ -81,12 +81,13 @@ def _open_file(path: str, follow: bool) -> Iterator[OpenSource]:
         fd = os.open(path, flags)
     except (OSError, ValueError) as error:
         raise _cannot_open(path, error) from error
-    with os.fdopen(fd, "rb", buffering=0) as stream:
-        before = os.fstat(fd)
+    before = os.fstat(fd)
+    if not stat.S_ISREG(before.st_mode):
+        os.close(fd)
         if stat.S_ISDIR(before.st_mode):
             raise SourceIsDirectoryError(f"{path!r} is a directory; add it as one to record every file below it")
-        if not stat.S_ISREG(before.st_mode):
-            raise SpecialFileError(f"{path!r} is not a regular file; copy its content into one")
+        raise SpecialFileError(f"{path!r} is not a regular file; copy its content into one")
+    with os.fdopen(fd, "rb", buffering=0) as stream:
         yield OpenSource(stream, os.path.basename(path), before.st_size)
         after = os.fstat(fd)
         if _fingerprint(before) != _fingerprint(after) or stream.tell() != after.st_size:
