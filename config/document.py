@@ -72,7 +72,8 @@ def _text_of(file: FilePath, name: str) -> str:
     try:
         raw = file.read_bytes()
     except FileNotFoundError as error:
-        near = nearest(file.name, _neighbours(file))
+        stem = nearest(file.stem, _neighbours(file))
+        near = None if stem is None else f"{stem}.json"
         raise ConfigProblems([Problem("there is no such file", "", name, near_miss=near)]) from error
     except IsADirectoryError as error:
         raise ConfigProblems([Problem("this is a directory; name a JSON file in it", "", name)]) from error
@@ -92,9 +93,9 @@ def _text_of(file: FilePath, name: str) -> str:
 
 
 def _neighbours(file: FilePath) -> list[str]:
-    """The JSON files that stand where ``file`` was looked for."""
+    """The JSON files that stand where ``file`` was looked for, by their names without the ending."""
     try:
-        return [other.name for other in file.parent.iterdir() if other.suffix == ".json"]
+        return [other.stem for other in file.parent.iterdir() if other.suffix == ".json"]
     except OSError:
         return []  # no such folder, or one that may not be listed: there is nothing to suggest
 

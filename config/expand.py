@@ -31,7 +31,10 @@ class Expanded(str):
 
 
 class UnsetVariableError(ValueError):
-    """A variable is not set and its reference has no default. ``names`` holds all such variables."""
+    """A variable is not set and its reference has no default. ``names`` holds all such variables.
+
+    ``A or B`` is one name that two variables could have filled.
+    """
 
     def __init__(self, names: tuple[str, ...], *, empty: bool = False) -> None:
         self.names = names
@@ -114,7 +117,7 @@ class _Reader:
             value = self._env.get(name[0])
             if value:
                 return _Piece(value, default.end + 1)
-            return _Piece(default.text, default.end + 1, default.unset)
+            return _Piece(default.text, default.end + 1, tuple(f"{name[0]} or {other}" for other in default.unset))
         raise ReferenceFormError(
             'a "${" begins no reference; write ${NAME} or ${NAME:-default}, or $${ for a literal ${'
         )

@@ -28,10 +28,13 @@ def build_backend(
 
     In a whole configuration the mediator's ``privacy``, ``timeout`` and ``max_retries`` hold for the backend too.
     """
-    if not isinstance(source, Config):
-        return _built(source, {}, os.environ if env is None else env)
-    entry = _entry(source, source.used_ids[0] if id is None else id)
-    return _built(entry, _inherited(source, entry), os.environ if env is None else env)
+    env = os.environ if env is None else env
+    entry = _entry(source, source.used_ids[0] if id is None else id) if isinstance(source, Config) else source
+    config = source if isinstance(source, Config) else None
+    missing = _unset_problems(entry, config)
+    if missing:
+        raise ConfigProblems(missing)
+    return _built(entry, {} if config is None else _inherited(config, entry), env)
 
 
 def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> Mediator:
@@ -98,7 +101,7 @@ def _inherited(config: Config, entry: BackendEntry) -> dict[str, Any]:
     return {name: value for name, value in held.items() if value is not None and name in type(entry).model_fields}
 
 
-def _unset_problems(entry: BackendEntry, config: Config | None = None) -> list[Problem]:
+def _unset_problems(entry: BackendEntry, config: Config | None) -> list[Problem]:
     file = _file(config) if config else ""
     return [Problem(text, path, file) for path, text in entry.unset]
 
@@ -108,9 +111,6 @@ def _file(config: Config) -> str:
 
 
 def _built(entry: BackendEntry, inherited: Mapping[str, Any], env: Mapping[str, str]) -> Backend:
-    missing = _unset_problems(entry)
-    if missing:
-        raise ConfigProblems(missing)
     arguments = {**inherited, **entry.arguments()}
     backend = _made(entry, arguments, env)
     if backend.privacy == "local_only" and not backend.local:

@@ -60,9 +60,12 @@ def test_an_unknown_backend_is_told_with_the_near_miss(load, tmp_path):
     )
 
 
-def test_a_backend_whose_variable_is_not_set_says_so_when_built(load):
-    with pytest.raises(ConfigProblems, match=r"BACKENDS\[2\].api_key needs the environment variable NOT_SET"):
+def test_a_backend_whose_variable_is_not_set_says_so_when_built(load, tmp_path):
+    with pytest.raises(ConfigProblems) as caught:
         build_backend(load(MOCKS), "idle", env={})
+    assert str(caught.value) == (
+        f"{tmp_path}/config.json: BACKENDS[2].api_key needs the environment variable NOT_SET, which is not set"
+    )
 
 
 def test_without_a_mediator_the_unset_variable_is_told_when_the_mediator_is_built(load, tmp_path):
