@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import SecretStr
-
 from backends.base import Backend
 from backends.exceptions import ConfigurationError
 from backends.llm_router.providers.base import ProviderContext
@@ -140,4 +138,6 @@ def cache_identity(identity: str, settings: Mapping[str, Any], shaping: tuple[tu
 
 
 def _plain(value: object) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else repr(value)
+    # A pydantic secret; importing pydantic.types to ask for its class would double the router's import.
+    reveal = getattr(value, "get_secret_value", None)
+    return repr(value) if reveal is None else str(reveal())
