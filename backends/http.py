@@ -67,10 +67,10 @@ class HttpStream:
         """Take the rest of the body as one answer."""
         return HttpResponse(self.status, self.headers, b"".join([chunk async for chunk in self.chunks]))
 
-    async def drain(self) -> None:
+    async def drain(self, seconds: float = 0.1) -> None:
         """Read to the end if it is near, so that the connection can serve the next call."""
         with contextlib.suppress(TimeoutError, BackendError):
-            async with asyncio.timeout(0.1):
+            async with asyncio.timeout(seconds):
                 async for _ in self.chunks:
                     pass
 
@@ -124,7 +124,7 @@ class HttpClient:
                 data = b"".join([chunk async for chunk in self._bounded(answer)])
             return HttpResponse(answer.status, answer.headers, data)
         finally:
-            _give_back(answer)
+            answer.release()  # to the pool if the body was read to its end; it is closed otherwise
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -136,7 +136,7 @@ class HttpClient:
             async with contextlib.aclosing(self._bounded(answer)) as chunks:
                 yield HttpStream(answer.status, answer.headers, chunks)
         finally:
-            _give_back(answer)
+            answer.release()  # to the pool if the body was read to its end; it is closed otherwise
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -234,7 +234,7 @@ class HttpClient:
             if not self._proxy_known:
                 self._proxy = proxy_for(self._base, os.environ if self._env is None else self._env)
                 self._proxy_known = True
-            for old in [known for known in self._pools if known.is_closed()]:
+            for old in [known for known in list(self._pools) if known.is_closed()]:
                 self._pools.pop(old, None)
             lifetime = _session_lifetime()
             pool = self._pools[loop] = _Pool(await anext(lifetime), lifetime)
@@ -328,14 +328,6 @@ async def _session_lifetime() -> AsyncGenerator[aiohttp.ClientSession, None]:
     finally:
         await session.close()
         await asyncio.sleep(0)  # the transports close in the loop's next turn
-
-
-def _give_back(answer: aiohttp.ClientResponse) -> None:
-    """Return the connection to the pool if the body was read to its end, close it otherwise."""
-    if answer.content.at_eof():
-        answer.release()
-    else:
-        answer.close()
 
 
 def _close_in_loop(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[Any, None]) -> None:

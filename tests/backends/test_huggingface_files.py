@@ -24,7 +24,8 @@ from backends.exceptions import (
 from backends.huggingface import HuggingFaceBackend
 from backends.local import transformers_find
 from backends.local.shared import SharedModels
-from backends.local.transformers_find import Wanted, find_files, is_here
+from backends.local.transformers_find import ModelFiles, Wanted, find_files, is_here
+from backends.local.transformers_memory import weight_bytes
 from tests.support.http_server import Act, Received, Reply, ScriptedServer, closed_port, json_reply
 from tests.support.tiny_transformers import make_tiny_model
 
@@ -144,6 +145,28 @@ def test_a_broken_gguf_file_is_an_error_before_anything_is_loaded(tmp_path: Path
 
     assert isinstance(error, ModelNotFoundError)
     assert "broken.gguf" in error.message
+
+
+def test_a_model_that_would_not_fit_in_memory_is_refused_with_the_figures(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backends.local import transformers_memory
+
+    monkeypatch.setattr(transformers_memory, "available_memory", lambda: 100_000)
+
+    error = failure(local(tiny))
+
+    assert isinstance(error, ConfigurationError)
+    assert "0 MB are free on cpu" in error.message
+
+
+@pytest.mark.parametrize(("dtype", "width"), [("float32", 4), ("bfloat16", 2), ("auto", 4)])
+def test_the_memory_of_the_weights_is_known_before_they_are_read(tiny: Path, dtype: str, width: int) -> None:
+    from transformers import AutoModelForCausalLM
+
+    weights = AutoModelForCausalLM.from_pretrained(tiny).num_parameters()
+
+    assert weight_bytes(ModelFiles(tiny), dtype) == weights * width
 
 
 def test_health_tells_the_same_without_raising(tmp_path: Path, tiny: Path) -> None:

@@ -305,6 +305,14 @@ def test_nothing_after_done_is_waited_for(server: ScriptedServer) -> None:
         assert list(openai.stream("hi")) == ["hello"]
 
 
+def test_streams_one_after_another_share_a_connection(server: ScriptedServer) -> None:
+    with backend(server) as openai:
+        for _ in range(5):
+            list(openai.stream("hi"))
+
+    assert server.connections == 1
+
+
 # -- retries and limits ---------------------------------------------------------------------------
 
 

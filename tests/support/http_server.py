@@ -26,6 +26,8 @@ class Act(enum.Enum):
     RESET = "reset"
     #: Close the connection in the middle.
     CLOSE = "close"
+    #: Wait until the test opens the gate, then go on.
+    GATE = "gate"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class ScriptedServer:
         self.always = always
         self.requests: list[Received] = []
         self.connections = 0
+        self.gate = threading.Event()
         self._open = 0
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -179,6 +182,9 @@ class ScriptedServer:
             return await self._act(reply.instead, reader, writer)
         writer.write(_head(reply))
         for piece in reply.pieces:
+            if piece is Act.GATE:
+                await asyncio.to_thread(self.gate.wait, 5)
+                continue
             if isinstance(piece, Act):
                 await writer.drain()
                 return await self._act(piece, reader, writer)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -78,6 +79,35 @@ def test_a_stream_read_to_its_end_gives_its_connection_back(server: ScriptedServ
     asyncio.run(calls())
 
     assert server.connections == 1
+
+
+def test_draining_a_stream_waits_for_an_end_that_is_near(server: ScriptedServer) -> None:
+    server.always = Reply(200, {}, [b"all of it", Act.GATE], length=None)
+    client = HttpClient(server.url, provider="p", env={})
+
+    async def calls() -> None:
+        for _ in range(2):
+            async with client.stream("x", headers={}, body=b"{}") as stream:
+                assert await anext(stream.chunks) == b"all of it"
+                server.gate.set()
+                await stream.drain(10.0)
+
+    asyncio.run(calls())
+
+    assert server.connections == 1
+
+
+def test_draining_a_stream_does_not_wait_for_an_end_that_never_comes(server: ScriptedServer) -> None:
+    server.always = Reply(200, {}, [b"all of it", Act.HANG], length=None)
+    client = HttpClient(server.url, provider="p", env={})
+
+    async def call() -> None:
+        async with client.stream("x", headers={}, body=b"{}") as stream:
+            await stream.drain(0.01)
+
+    asyncio.run(call())
+
+    assert server.wait_until_open(0)
 
 
 def test_the_end_of_an_event_loop_closes_its_connections(server: ScriptedServer) -> None:
@@ -152,10 +182,16 @@ def test_a_decompression_bomb_stops_at_the_limit(server: ScriptedServer) -> None
     bomb = gzip.compress(b"\0" * 50_000_000)
     server.always = Reply(200, {"Content-Encoding": "gzip"}, [bomb])
 
-    with pytest.raises(MalformedResponseError, match="larger than the limit of 65536 bytes") as caught:
-        get(server.url, limit=65536)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedResponseError, match="larger than the limit of 65536 bytes") as caught:
+            get(server.url, limit=65536)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
 
     assert len(bomb) < 65536
+    assert peak < 5_000_000
     assert not caught.value.retryable
 
 
