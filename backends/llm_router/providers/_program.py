@@ -55,6 +55,8 @@ log = logging.getLogger(__name__)
 _SECRET_NAME = re.compile(
     r"(?:API_KEY|APIKEY|TOKEN|SECRET|SECRET_KEY|ACCESS_KEY|PASSWORD|PASSPHRASE|CREDENTIALS)$", re.IGNORECASE
 )
+#: What makes another backend; everything else is an option of a call, in which sessions change.
+_SETTINGS = frozenset({"program_path", "program_command", "program_env"})
 _SAID = 600  # characters of stderr that an error shows
 
 
@@ -120,6 +122,8 @@ class ProgramBackend(AsyncBackend):
         super().__init__(id, **options)
         self._env: Mapping[str, str] = os.environ if env is None else env
         self._versions: dict[tuple[str, int], str] = {}
+        #: What the program says of itself; known after the first call that is traced.
+        self.program_version: str | None = None
         try:
             self.options = check_program_options(self.options, self._checks, self.id)
         except InvalidRequestError as error:
@@ -389,14 +393,16 @@ class ProgramBackend(AsyncBackend):
         if not call.trace.on:
             return
         self.write_artifact(call)
+        self.program_version = await self._version(call) or self.program_version
         if call.trace.jsonl is None or not self.writes_records():
             return
         usage = answer.usage or Usage()
         record: dict[str, Any] = {
+            "record": "program",
             "time": dt.datetime.now(dt.UTC).isoformat(),
             "provider": self.id,
             "program": os.path.basename(call.executable),
-            "program_version": await self._version(call),
+            "program_version": self.program_version,
             "model": answer.model or call.model,
             "outcome": outcome,
             "exit_code": call.exit_code,
@@ -472,8 +478,7 @@ def program_spec(backend: type[ProgramBackend], *, aliases: tuple[str, ...], ins
         return backend(env=context.env, loop_thread=context.loop_thread, **settings)
 
     def available(context: ProviderContext) -> Availability:
-        known = {"program_path", "program_command"}
-        settings = {name: value for name, value in context.settings.items() if name in known}
+        settings = {name: value for name, value in context.settings.items() if name in _SETTINGS}
         made = backend(env=context.env, **settings)
         try:
             return made.availability()
@@ -488,5 +493,5 @@ def program_spec(backend: type[ProgramBackend], *, aliases: tuple[str, ...], ins
         available=available,
         aliases=aliases,
         needs=(f"the program {backend.program} ({install}), or {names_of(backend.command_setting)[0]}",),
-        settings=frozenset({*PROGRAM_OPTIONS, *backend.own_options}),
+        settings=_SETTINGS,
     )

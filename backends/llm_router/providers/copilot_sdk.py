@@ -82,6 +82,8 @@ _OPTIONS: Mapping[str, Check] = {
     "resume_session_id": identifier,
     "continue_session": boolean,
 }
+#: What makes another backend; everything else is an option of a call, in which sessions change.
+_SETTINGS = frozenset({"copilot_sdk_cli_path", "copilot_sdk_cli_url", "copilot_sdk_github_token", "program_env"})
 #: Variables of the program -> fields of the SDK's provider, for a model of one's own.
 _OWN_MODEL = {
     "COPILOT_PROVIDER_BASE_URL": "base_url",
@@ -350,6 +352,7 @@ class CopilotSdkBackend(AsyncBackend):
         answer = turn.answer
         usage = answer.usage or Usage()
         record: dict[str, Any] = {
+            "record": "program",
             "time": dt.datetime.now(dt.UTC).isoformat(),
             "provider": self.id,
             "model": answer.model or request.options.get("model"),
@@ -408,8 +411,7 @@ def _create(context: ProviderContext) -> CopilotSdkBackend:
 
 
 def _available(context: ProviderContext) -> Availability:
-    known = {"copilot_sdk_cli_path", "copilot_sdk_cli_url"}
-    settings = {key: value for key, value in context.settings.items() if key in known}
+    settings = {key: value for key, value in context.settings.items() if key in _SETTINGS}
     with CopilotSdkBackend(env=context.env, **settings) as made:
         return made.availability()
 
@@ -425,5 +427,5 @@ SPEC = ProviderSpec(
         "the package github-copilot-sdk (extra: copilot)",
         "the program copilot, or copilot_sdk_cli_url",
     ),
-    settings=frozenset(_OPTIONS),
+    settings=_SETTINGS,
 )
