@@ -98,7 +98,7 @@ class ScriptedServer:
         self.always = always
         self.requests: list[Received] = []
         self.connections = 0
-        self.gate = threading.Event()
+        self._gate = asyncio.Event()
         self._open = 0
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -114,6 +114,10 @@ class ScriptedServer:
     def reply(self, *replies: Reply) -> None:
         """Append to the script."""
         self.script.extend(replies)
+
+    def open_gate(self) -> None:
+        """Let go on what waits at Act.GATE, now and from now on."""
+        self._loop.call_soon_threadsafe(self._gate.set)
 
     def wait_until_open(self, connections: int, seconds: float = 5.0) -> bool:
         """Wait until so many connections are open; tell whether it came to it."""
@@ -183,7 +187,7 @@ class ScriptedServer:
         writer.write(_head(reply))
         for piece in reply.pieces:
             if piece is Act.GATE:
-                await asyncio.to_thread(self.gate.wait, 5)
+                await asyncio.wait_for(self._gate.wait(), 10)
                 continue
             if isinstance(piece, Act):
                 await writer.drain()

@@ -89,7 +89,7 @@ def test_draining_a_stream_waits_for_an_end_that_is_near(server: ScriptedServer)
         for _ in range(2):
             async with client.stream("x", headers={}, body=b"{}") as stream:
                 assert await anext(stream.chunks) == b"all of it"
-                server.gate.set()
+                server.open_gate()
                 await stream.drain(10.0)
 
     asyncio.run(calls())
