@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --progress-bar on -c constraints.txt
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check lint types test-cli test-ipfs install install-dev schema clean
+.PHONY: help demo test check lint types test-cli test-ipfs bench-router install install-dev schema clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -20,6 +20,19 @@ test: install-dev  ## set up, then the whole test suite (real programs: test-cli
 
 check: install-dev lint types  ## the inner loop, under a minute
 	$(PYTEST) -q -x -m "not slow and not cli and not ipfs and not postgres and not web"
+
+test-cli: install-dev  ## the agent programs of the providers, for real, against a model server on loopback
+	cd tests/real/cli && npm run --silent programs
+	$(PYTEST) -m cli tests/real/cli
+
+test-ipfs: install-dev  ## a real IPFS daemon, Kubo in process, and a real PostgreSQL
+	cd tests/real/ipfs && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	$(PYTEST) -m "ipfs or postgres" tests/real
+
+bench-router: install-dev  ## the router beside bare clients and LiteLLM; writes benchmarks/RESULTS.md
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install -q litellm httpx
+	$(BIN)/python -m benchmarks.router
 
 lint: install-dev  ## ruff
 	$(BIN)/ruff check .
