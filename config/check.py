@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -158,9 +158,16 @@ class _Check:
         if isinstance(mediator, dict) and mediator.get("fallback") is False:
             used = used[:1]
         for path, text in self._unset.items():
-            idle = path[0] == "BACKENDS" and path[2] not in ("id", "type") and ids.get(int(path[1])) not in used
-            if not idle:
+            if not self._is_idle(path, ids, used):
                 self._note(path, text)
+
+    @staticmethod
+    def _is_idle(path: Path, ids: Mapping[int, str], used: Sequence[str]) -> bool:
+        """Whether ``path`` is a setting of a backend that the mediator does not use."""
+        match path:
+            case ("BACKENDS", int(index), str(key), *_):
+                return key not in ("id", "type") and ids.get(index) not in used
+        return False
 
     def _note(self, path: Path, message: str, **details: str | None) -> None:
         self._problems.append(self._document.problem(path, message, **details))

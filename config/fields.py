@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -35,7 +35,6 @@ __all__ = [
     "Address",
     "AtLeastOne",
     "Flag",
-    "Free",
     "Model",
     "Names",
     "NotNegative",
@@ -182,5 +181,3 @@ Names = Annotated[
     BeforeValidator(_names),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
-#: A JSON object whose keys the provider defines.
-Free = Mapping[str, Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
@@ -88,11 +87,6 @@ class Log(Part):
 
     level: Annotated[str, BeforeValidator(_level), WithJsonSchema({"enum": sorted(_LEVEL_NAMES)})] = "WARNING"
     file: Place | None = None
-
-    @property
-    def number(self) -> int:
-        """The level as ``logging`` counts it."""
-        return logging.getLevelNamesMapping()[self.level]
 
 
 def _key_source(value: Any) -> Any:

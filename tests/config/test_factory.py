@@ -172,6 +172,7 @@ def test_the_store_is_private_when_the_mediator_or_the_file_says_so(load, sectio
         assert store.privacy == "local_only"
 
 
+@pytest.mark.slow
 def test_the_evidence_key_comes_from_the_variable_that_the_file_names(load):
     config = load({**MOCKS, "EVIDENCE": {"path": "kept", "key": "env:EVIDENCE_KEY"}})
     env = {"EVIDENCE_KEY": "correct horse battery staple"}
