@@ -20,6 +20,9 @@ __all__ = ["Sampler", "Sampling"]
 _PENALTY_WINDOW = 64
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
+# A grammar is asked about this many tokens first: asking about all takes a hundred times as long.
+_LIKELIEST = 512
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -63,11 +66,11 @@ class Sampler:
 
     def choose(self, logits: NDArray[np.float32], scratch: NDArray[Any]) -> int:
         """The next token after ``logits``; it counts as taken. ``scratch`` comes from ``candidates``."""
-        token = self._draw(logits, scratch, constrained=False)
+        token = self._draw(logits, scratch)
         if self._grammar is not None:
             # Asking the grammar about one token is cheap, about the whole vocabulary is not.
             if not self._grammar_allows(token):
-                token = self._draw(logits, scratch, constrained=True)
+                token = self._draw_constrained(logits, scratch)
             self._api.llama_sampler_accept(self._grammar, token)
         if self._chain is not None:
             self._api.llama_sampler_accept(self._chain, token)
@@ -85,25 +88,40 @@ class Sampler:
                 self._api.llama_sampler_free(getattr(self, name))
                 setattr(self, name, None)
 
-    def _draw(self, logits: NDArray[np.float32], scratch: NDArray[Any], *, constrained: bool) -> int:
-        if self._chain is None and not constrained:
-            return int(logits.argmax())
-        scratch["id"] = np.arange(len(scratch), dtype=np.int32)
-        scratch["logit"] = logits
-        scratch["p"] = 0.0
-        array = self._array(scratch)
-        if constrained:
-            self._api.llama_sampler_apply(self._grammar, ctypes.byref(array))
+    def _draw(self, logits: NDArray[np.float32], scratch: NDArray[Any]) -> int:
         if self._chain is None:
-            return int(scratch["id"][scratch["logit"].argmax()])
+            return int(logits.argmax())
+        _fill(scratch, np.arange(len(scratch), dtype=np.int32), logits)
+        return self._pick(scratch)
+
+    def _draw_constrained(self, logits: NDArray[np.float32], scratch: NDArray[Any]) -> int:
+        """Among the tokens that the grammar allows: of the likeliest, or of all if it allows none of those."""
+        count = min(_LIKELIEST, len(logits))
+        likeliest = np.argpartition(logits, -count)[-count:].astype(np.int32)
+        some = scratch[: len(likeliest)]
+        _fill(some, np.sort(likeliest), logits)
+        self._forbid(some)
+        if not np.isfinite(some["logit"]).any():
+            some = scratch
+            _fill(some, np.arange(len(scratch), dtype=np.int32), logits)
+            self._forbid(some)
+        return self._pick(some)
+
+    def _forbid(self, candidates: NDArray[Any]) -> None:
+        """Give what the grammar does not allow no chance."""
+        self._api.llama_sampler_apply(self._grammar, ctypes.byref(self._array(candidates)))
+
+    def _pick(self, candidates: NDArray[Any]) -> int:
+        if self._chain is None:
+            return int(candidates["id"][candidates["logit"].argmax()])
+        array = self._array(candidates)
         self._api.llama_sampler_apply(self._chain, ctypes.byref(array))
-        return int(scratch["id"][array.selected])
+        return int(candidates["id"][array.selected])
 
     def _grammar_allows(self, token: int) -> bool:
         one = np.zeros(1, dtype=_CANDIDATE)
         one["id"] = token
-        array = self._array(one)
-        self._api.llama_sampler_apply(self._grammar, ctypes.byref(array))
+        self._forbid(one)
         return bool(np.isfinite(one["logit"][0]))
 
     def _array(self, candidates: NDArray[Any]) -> Any:
@@ -130,3 +148,9 @@ class Sampler:
         ):
             api.llama_sampler_chain_add(chain, part)
         return chain
+
+
+def _fill(candidates: NDArray[Any], tokens: NDArray[np.int32], logits: NDArray[np.float32]) -> None:
+    candidates["id"] = tokens
+    candidates["logit"] = logits[tokens]
+    candidates["p"] = 0.0

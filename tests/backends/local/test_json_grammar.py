@@ -1,0 +1,174 @@
+"""JSON Schema to grammar: what the embedded model may say fits the schema, whatever it is."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from backends.exceptions import InvalidRequestError
+from backends.local.jobs import Generation, Ticket
+from backends.local.json_grammar import json_grammar
+from backends.local.llama_runtime import LlamaRuntime, RuntimeSettings, open_llama
+from backends.local.sampling import Sampling
+from tests.backends.local.schemas import schemas
+
+
+@pytest.fixture(scope="module")
+def llama() -> Iterator[LlamaRuntime]:
+    shared = open_llama(RuntimeSettings(n_ctx=2048))
+    with shared.use() as loaded:
+        yield loaded
+    shared.release()
+
+
+def documents(llama: LlamaRuntime, asked: list[Any], temperature: float = 1.2, max_tokens: int = 400) -> list[Any]:
+    """What the model says under each schema, all decoded together."""
+    prompt = tuple(llama.chat(None).tokens([{"role": "user", "content": "Give me a JSON document."}]))
+    tickets = [
+        llama.run(Ticket(Generation(prompt, max_tokens, Sampling(temperature, seed=seed), json_grammar(schema))))
+        for seed, schema in enumerate(asked)
+    ]
+    return [json.loads(ticket.result().text) for ticket in tickets]
+
+
+def assert_valid(found: list[Any], asked: list[Any]) -> None:
+    for document, schema in zip(found, asked, strict=True):
+        Draft202012Validator.check_schema(schema)
+        Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
+
+
+KINDS = [
+    {"type": "string", "maxLength": 8},
+    {"type": "string", "minLength": 3, "maxLength": 3},
+    {"type": "string", "format": "date"},
+    {"type": "string", "format": "date-time"},
+    {"type": "string", "format": "uuid"},
+    {"type": "integer", "minimum": -5, "maximum": 17},
+    {"type": "integer", "exclusiveMinimum": 99, "exclusiveMaximum": 101},
+    {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    {"type": "number", "minimum": -1.5, "maximum": 2.5},
+    {"type": "boolean"},
+    {"type": ["null", "integer"]},
+    {"enum": ["a\nb", 'q"uote', "\\", "é\u2028", 1, 1.5, None, True, {"k": [1]}]},
+    {"const": {"a": []}},
+    {"enum": ["x", 3], "type": "integer"},
+    {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 4},
+    {"type": "array", "items": {"type": "null"}, "maxItems": 0},
+    {"type": "array", "prefixItems": [{"const": 1}, {"const": 2}], "items": False, "minItems": 1},
+    {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}, "c": {"const": 3}}, "required": ["b"]},
+    {"type": "object", "properties": {"a": {"const": 1}}, "additionalProperties": False},
+    {"type": "object", "additionalProperties": False},
+    {"type": "object", "required": ["x"], "additionalProperties": {"type": "boolean"}},
+    {"type": "object", "properties": {'we"ird\n\x7f': {"const": 1}}, "required": ['we"ird\n\x7f']},
+    {"anyOf": [{"const": 1}, {"type": "boolean"}]},
+    {"oneOf": [{"type": "boolean"}, {"type": "null"}]},
+    {"allOf": [{"$ref": "#/$defs/x"}], "$defs": {"x": {"const": "y"}}},
+    {"$defs": {"t": {"type": "array", "items": {"$ref": "#/$defs/u"}, "maxItems": 2}, "u": {"enum": [1, 2]}},
+     "$ref": "#/$defs/t"},
+    {"properties": {"a": {"const": 1}}, "required": ["a"]},
+]  # fmt: skip
+
+
+def test_every_kind_of_schema_holds(llama: LlamaRuntime) -> None:
+    assert_valid(documents(llama, KINDS), KINDS)
+
+
+def test_a_grammar_holds_at_temperature_zero_too(llama: LlamaRuntime) -> None:
+    assert_valid(documents(llama, KINDS, temperature=0), KINDS)
+
+
+@settings(max_examples=1, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(st.lists(schemas(), min_size=12, max_size=12))
+def test_random_schemas_hold(llama: LlamaRuntime, asked: list[Any]) -> None:
+    assert_valid(documents(llama, asked), asked)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+@settings(max_examples=20, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(st.lists(schemas(), min_size=25, max_size=25))
+def test_five_hundred_random_schemas_hold(llama: LlamaRuntime, asked: list[Any]) -> None:
+    assert_valid(documents(llama, asked), asked)
+
+
+def test_any_value_is_a_json_document(llama: LlamaRuntime) -> None:
+    (found,) = documents(llama, [{"type": "object", "properties": {"x": {"maxLength": 9}}, "required": ["x"]}])
+    assert set(found) == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("keyword", "schema"),
+    [
+        ("uniqueItems", {"type": "array", "uniqueItems": True}),
+        ("pattern", {"type": "string", "pattern": "^a+$"}),
+        ("format", {"type": "string", "format": "email"}),
+        ("multipleOf", {"type": "integer", "multipleOf": 3}),
+        ("not", {"not": {"type": "null"}}),
+        ("if", {"type": "object", "if": {}, "then": {}}),
+        ("patternProperties", {"type": "object", "patternProperties": {"^x": {}}}),
+        ("contains", {"type": "array", "contains": {"const": 1}}),
+        ("minProperties", {"type": "object", "minProperties": 1}),
+        ("oneOf", {"oneOf": [{"type": "integer"}, {"type": "number"}]}),
+        ("oneOf", {"oneOf": [{"const": 1}, {}]}),
+        ("allOf", {"allOf": [{"type": "string"}, {"maxLength": 3}]}),
+        ("maxLength", {"type": "string", "format": "date", "maxLength": 3}),
+        ("type", {"$ref": "#/$defs/x", "type": "string", "$defs": {"x": {}}}),
+        ("inventedKeyword", {"type": "object", "properties": {"a": {"type": "string", "inventedKeyword": 1}}}),
+    ],
+)
+def test_what_cannot_be_held_is_refused_by_name(keyword: str, schema: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError, match=f'"{keyword}"'):
+        json_grammar(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/missing"},
+        {"$ref": "https://example.org/schema"},
+        {"type": "text"},
+        {"type": []},
+        {"enum": []},
+        {"enum": "ab"},
+        {"anyOf": []},
+        {"type": "object", "properties": []},
+        {"type": "object", "properties": {"a": False}, "required": ["a"]},
+        {"type": "object", "required": ["a"], "additionalProperties": False},
+        {"type": "array", "minItems": 3, "maxItems": 2},
+        {"type": "array", "minItems": "3"},
+        {"type": "array", "minItems": 5_000},
+        {"type": "string", "minLength": 5_000},
+        {"type": "string", "maxLength": -1},
+        {"type": "integer", "minimum": 3, "maximum": 2},
+        {"type": "integer", "minimum": "3"},
+        {"type": "number", "minimum": 0.2, "maximum": 0.8},
+        {"const": {1, 2}},
+    ],
+    ids=str,
+)
+def test_a_schema_that_makes_no_sense_is_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError, match="json_schema"):
+        json_grammar(schema)
+
+
+def test_a_schema_nested_beyond_reason_is_refused() -> None:
+    schema: dict[str, Any] = {"type": "null"}
+    for _ in range(5_000):
+        schema = {"type": "array", "items": schema}
+    with pytest.raises(InvalidRequestError, match="too deeply"):
+        json_grammar(schema)
+
+
+def test_a_schema_that_contains_itself_is_taken() -> None:
+    tree = {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}}
+    assert "ref-0" in json_grammar(tree)
+
+
+def test_a_discriminated_union_is_taken() -> None:
+    one = {"type": "object", "properties": {"kind": {"const": "a"}}, "required": ["kind"]}
+    other = {"type": "object", "properties": {"kind": {"const": "b"}}, "required": ["kind"]}
+    assert "root" in json_grammar({"oneOf": [one, other], "discriminator": {"propertyName": "kind"}})
