@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from config.document import Document
 from config.entries import BACKEND_TYPES
-from config.expand import Expanded, ReferenceFormError, UnsetVariableError, expand
+from config.expand import Expanded, ReferenceFormError, UnsetVariableError, expand, variables_of
 from config.faults import path_of, problem_of
 from config.models import Config
 from config.problems import ConfigProblems, Path, Problem, is_secret, nearest, path_text, show
@@ -103,7 +103,7 @@ class _Check:
             self._note(path, f"{path_text(path)}: {error}")
             return value
         if text == "" and isinstance(text, Expanded) and is_secret(path):
-            raise UnsetVariableError((text.source.strip("${}").removeprefix("env:"),), empty=True)
+            raise UnsetVariableError((" or ".join(variables_of(text.source)),), empty=True)
         return text
 
     def _modern(self, path: Path, entry: dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Expanded", "ReferenceFormError", "UnsetVariableError", "expand"]
+__all__ = ["Expanded", "ReferenceFormError", "UnsetVariableError", "expand", "variables_of"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MENTION = re.compile(r"(?:(?<!\$)\$\{|^env:)([A-Za-z_][A-Za-z0-9_]*)")
 _WHOLE_ENV = re.compile(r"env:(\S*)")
 _MAX_DEPTH = 8
 
@@ -63,6 +64,11 @@ def expand(text: str, env: Mapping[str, str]) -> str:
     if reader.unset:
         raise UnsetVariableError(tuple(dict.fromkeys(reader.unset)))
     return Expanded(result, text)
+
+
+def variables_of(source: str) -> tuple[str, ...]:
+    """The variables that a text with references names, each once."""
+    return tuple(dict.fromkeys(_MENTION.findall(source)))
 
 
 @dataclass(frozen=True, slots=True)

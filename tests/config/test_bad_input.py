@@ -267,6 +267,13 @@ def test_an_empty_key_is_as_good_as_none(lines):
     assert without_place(line) == "BACKENDS[0].api_key needs the environment variable FIRST_KEY, which is empty"
 
 
+def test_every_variable_that_could_have_held_the_key_is_named(lines):
+    (line,) = lines(entry(type="openai", api_key="${A:-${B}}"), A="", B="")
+    assert without_place(line) == "BACKENDS[0].api_key needs the environment variable A or B, which is empty"
+    (line,) = lines(entry(type="openai", api_key="${A:-${B}}"))
+    assert without_place(line) == "BACKENDS[0].api_key needs the environment variable A or B, which is not set"
+
+
 def test_an_id_is_needed_from_every_backend(lines):
     told = lines({**TWO, "BACKENDS": [*TWO["BACKENDS"], {"id": "${ID}", "type": "openai"}]}, FIRST_KEY="x")
     assert [without_place(line) for line in told] == [
