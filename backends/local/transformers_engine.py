@@ -225,7 +225,7 @@ class TransformersBackend(ThreadedBackend):
             text=row.tail.text,
             provider=self.id,
             model=self.model,
-            usage=Usage(prompt_tokens=len(row.prompt), completion_tokens=row.made),
+            usage=Usage(prompt_tokens=len(row.prompt), completion_tokens=row.made, cost_usd=0.0),
             finish_reason=row.finish,
             latency=seconds,
         )

@@ -20,6 +20,7 @@ from typing import Any
 from backends.exceptions import BackendError, ConfigurationError, ModelNotFoundError, ProviderUnavailableError
 from backends.local.transformers_find import ModelFiles, quiet_hub
 from backends.local.transformers_json import constraint_vocabulary
+from backends.local.transformers_memory import check_memory
 from backends.local.transformers_prompt import encode_prompt
 from backends.local.transformers_sampling import Sampling
 from backends.types import Request
@@ -98,9 +99,12 @@ def load_model(files: ModelFiles, device: str | None, dtype: str | None, name: s
     """Load onto ``device`` in ``dtype``; ``name`` is for messages."""
     require_packages(name, gguf=files.gguf_file is not None)
     place = choose_device(device)
+    # Half precision is slow or missing on many CPUs; on a GPU the checkpoint's own is what its author meant.
+    chosen = dtype if dtype not in (None, "auto") else "float32" if place == "cpu" else "auto"
+    check_memory(files, place, chosen, name)
     with _quiet():
         try:
-            return _load(files, place, dtype)
+            return _load(files, place, chosen)
         except BackendError:
             raise
         except MemoryError as error:
@@ -124,17 +128,14 @@ def _load_failure(error: Exception, name: str) -> BackendError:
     return ModelNotFoundError(f"{name} cannot be loaded as a language model: {told}", model=name)
 
 
-def _load(files: ModelFiles, device: str, dtype: str | None) -> LoadedModel:
-    import torch
+def _load(files: ModelFiles, device: str, dtype: str) -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     common: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     if files.gguf_file is not None:
         common["gguf_file"] = files.gguf_file
     tokenizer = AutoTokenizer.from_pretrained(str(files.directory), **common)
-    model = AutoModelForCausalLM.from_pretrained(
-        str(files.directory), dtype=_dtype(torch, dtype, device), use_safetensors=True, **common
-    )
+    model = AutoModelForCausalLM.from_pretrained(str(files.directory), dtype=dtype, use_safetensors=True, **common)
     model.eval().requires_grad_(False).to(device)
     takes = _forward_arguments(model)
     if "past_key_values" not in takes:
@@ -153,13 +154,6 @@ def _load(files: ModelFiles, device: str, dtype: str | None) -> LoadedModel:
         advice=_advice(model),
         takes=takes,
     )
-
-
-def _dtype(torch: Any, dtype: str | None, device: str) -> Any:
-    if dtype in (None, "auto"):
-        # Half precision is slow or missing on many CPUs; on a GPU the checkpoint's own is what its author meant.
-        return torch.float32 if device == "cpu" else "auto"
-    return getattr(torch, str(dtype))
 
 
 def _forward_arguments(model: Any) -> frozenset[str]:
