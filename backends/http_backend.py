@@ -23,6 +23,7 @@ from backends.base import AsyncBackend
 from backends.exceptions import (
     AuthenticationError,
     BackendError,
+    BackendTimeoutError,
     ConfigurationError,
     InvalidRequestError,
     MalformedResponseError,
@@ -279,8 +280,8 @@ class HttpBackend(AsyncBackend):
                         return
                     if text := self._event(event, reader, stream, model):
                         yield text
-        except MalformedResponseError:
-            if not reader.finished:
+        except (MalformedResponseError, BackendTimeoutError):
+            if not reader.finished:  # what is missing after the end is not missed
                 raise
         for event in parser.close():
             if event.data != "[DONE]" and (text := self._event(event, reader, stream, model)):
@@ -289,6 +290,8 @@ class HttpBackend(AsyncBackend):
             raise self._not_readable("the stream ended before the answer was complete", stream.headers, model)
 
     def _event(self, event: SseEvent, reader: StreamReader, stream: HttpStream, model: str | None) -> str:
+        if not event.data:
+            return ""  # some servers keep the connection awake so
         try:
             document = json.loads(event.data)
             failed = _failure_in(document)

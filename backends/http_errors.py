@@ -30,7 +30,16 @@ _CONTEXT_LENGTH = frozenset({"context_length_exceeded", "exceed_context_size_err
 _FILTERED = frozenset(
     {"content_filter", "content_policy_violation", "moderation_blocked", "responsibleaipolicyviolation"}
 )
-_NO_MODEL = frozenset({"model_not_found", "deploymentnotfound", "not_found_error", "not_found", "model_not_available"})
+_NO_MODEL = frozenset(
+    {
+        "model_not_found",
+        "deploymentnotfound",
+        "not_found_error",
+        "not_found",
+        "model_not_available",
+        "model_not_supported",
+    }
+)
 _NO_KEY = frozenset({"invalid_api_key", "api_key_invalid", "authentication_error", "unauthenticated"})
 _NOT_ALLOWED = frozenset({"permission_error", "permission_denied", "insufficient_permissions"})
 _NO_QUOTA = frozenset(

@@ -24,7 +24,7 @@ from backends.types import Completion, ToolCall, Usage
 from tests.support.http_server import Act, Reply, ScriptedServer, json_reply, sse_reply
 from tests.support.wire import CHAT, KEY
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
@@ -265,10 +265,11 @@ def chunk(text: str, finish: str | None = None) -> dict[str, Any]:
         sse_reply(chunk("hel"), chunk("lo", "stop"), done=False, then=Act.CLOSE),
         sse_reply(chunk("hel"), chunk("lo", "stop"), done=False, then=Act.RESET),
         sse_reply(": OPENROUTER PROCESSING\r\n\r\n", chunk("hel"), ": ping\n\n", chunk("lo", "stop")),
+        sse_reply("data:\n\n", chunk("hel"), "data: \n\n", chunk("lo", "stop")),
         sse_reply(chunk("hel"), chunk("lo"), done=True),
         Reply(200, {}, [b'data: {"choices":[{"delta":{"content":"hello"},"finish_reason":"stop"}]}']),
     ],
-    ids=["no-done", "closed-after-finish", "reset-after-finish", "comments", "no-finish", "no-last-line-end"],
+    ids=["no-done", "closed-after-finish", "reset-after-finish", "comments", "empty", "no-finish", "no-last-line-end"],
 )
 def test_a_stream_is_whole_when_its_end_was_seen(server: ScriptedServer, reply: Reply) -> None:
     server.reply(reply)
@@ -311,6 +312,13 @@ def test_streams_one_after_another_share_a_connection(server: ScriptedServer) ->
             list(openai.stream("hi"))
 
     assert server.connections == 1
+
+
+def test_a_server_that_hangs_after_the_end_has_answered(server: ScriptedServer) -> None:
+    server.reply(sse_reply(chunk("hello", "stop"), done=False, then=Act.HANG))
+
+    with backend(server) as openai:
+        assert list(openai.stream("hi", timeout=0.5)) == ["hello"]
 
 
 # -- retries and limits ---------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from tests.support.http_server import Act, Reply, ScriptedServer, closed_port, j
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_left"),
-    pytest.mark.filterwarnings("error"),
+    pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.timeout(20),
 ]
 
