@@ -256,9 +256,7 @@ class Attempter:
             self.versions[candidate.name] = getattr(instance.backend, "program_version", None)
             yield instance.backend
         finally:
-            unused = pool.leave(instance)
-            if unused is not None:
-                await self._deps.run_blocking(unused.close)
+            pool.leave(instance)
 
 
 def _unable(candidate: Candidate, option: str) -> BackendError:

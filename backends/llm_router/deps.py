@@ -12,11 +12,12 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from backends._loop import LoopThread
+from backends.base import Backend
 from backends.llm_router.breaker import CircuitBreaker
 from backends.llm_router.cache import MemoryCache, ResponseCache
 from backends.llm_router.environment import Environment
@@ -37,6 +38,8 @@ REGISTRY = ProviderRegistry()
 
 #: Threads for engines that compute in the calling thread. More than this many such calls wait for each other.
 _THREADS = 64
+#: How long ``close`` waits for instances that are being closed.
+_CLOSING_SECONDS = 5.0
 
 
 class RouterDeps:
@@ -64,7 +67,7 @@ class RouterDeps:
         self.accelerate_manager = accelerate_manager
         self.environment = Environment(env)
         self.registry = REGISTRY if registry is None else registry
-        self.instances = InstancePool()
+        self.instances = InstancePool(self._close_later)
         self.flights: SingleFlight[Completion] = SingleFlight()
         self._lock = threading.RLock()
         self._router_cache = router_cache
@@ -74,6 +77,7 @@ class RouterDeps:
         self._shared: dict[str, Any] = {}
         self._loop_thread: LoopThread | None = None
         self._executor: ThreadPoolExecutor | None = None
+        self._closing: set[Future[None]] = set()
         #: What ``router`` made for callers of ``generate_text``, by their arguments.
         self.routers: dict[Any, Any] = {}
         _LIVE.add(self)
@@ -122,12 +126,8 @@ class RouterDeps:
 
     async def run_blocking(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run ``function`` in a worker thread, in the caller's context."""
-        if self._executor is None:
-            with self._lock:
-                if self._executor is None:
-                    self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="llm-router")
         call = functools.partial(contextvars.copy_context().run, function, *arguments)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        return await asyncio.get_running_loop().run_in_executor(self._workers(), call)
 
     def breaker(self, identity: str, make: Callable[[], CircuitBreaker]) -> CircuitBreaker:
         """The breaker of one provider as configured, shared by all its callers."""
@@ -156,6 +156,7 @@ class RouterDeps:
     def close(self) -> None:
         """Give back instances, threads, files. May be called twice; a later call makes anew what it needs."""
         self.instances.close()
+        wait(set(self._closing), timeout=_CLOSING_SECONDS)
         with self._lock:
             self.routers.clear()
             shared, self._shared = self._shared, {}
@@ -172,6 +173,20 @@ class RouterDeps:
             executor.shutdown(wait=False, cancel_futures=True)
         if loop_thread is not None:
             loop_thread.close()
+
+    def _workers(self) -> ThreadPoolExecutor:
+        executor = self._executor
+        if executor is None:
+            with self._lock:
+                executor = self._executor = self._executor or ThreadPoolExecutor(
+                    _THREADS, thread_name_prefix="llm-router"
+                )
+        return executor
+
+    def _close_later(self, backend: Backend) -> None:
+        future = self._workers().submit(backend.close)
+        self._closing.add(future)
+        future.add_done_callback(self._closing.discard)
 
     def _store(self) -> SqliteCache | None:
         path = self._cache_path if self._cache_path is not None else self.environment.settings().cache_path

@@ -7,7 +7,7 @@ import json
 import threading
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,13 @@ class Instance:
 
 
 class InstancePool:
-    """Instances by who they are and what they were made with."""
+    """Instances by who they are and what they were made with.
 
-    def __init__(self) -> None:
+    ``close_later`` closes a Backend somewhere else: calls end on the event loop, where closing would wait for itself.
+    """
+
+    def __init__(self, close_later: Callable[[Backend], None]) -> None:
+        self._close_later = close_later
         self._lock = threading.RLock()
         self._instances: dict[tuple[Any, ...], Instance] = {}
         self._lent: list[Backend] = []
@@ -63,11 +67,13 @@ class InstancePool:
             instance.users += 1
             return instance
 
-    def leave(self, instance: Instance) -> Backend | None:
-        """End a use. The Backend that comes back is nobody's any more: close it, but not on the event loop."""
+    def leave(self, instance: Instance) -> None:
+        """End a use. The last one of an instance that was dropped closes it."""
         with self._lock:
             instance.users -= 1
-            return instance.backend if instance.retired and not instance.users and not instance.lent else None
+            unused = instance.retired and not instance.users and not instance.lent
+        if unused:
+            self._close_later(instance.backend)
 
     def lend(self, instance: Instance) -> Backend:
         """The backend, for a caller who keeps it."""
@@ -89,7 +95,8 @@ class InstancePool:
 
     def clear(self) -> None:
         """Forget all instances; each is closed as soon as no call uses it."""
-        self._drop(list(self._instances))
+        for backend in self._drop(list(self._instances)):
+            backend.close()
 
     def close(self) -> None:
         """``clear``, and close what was lent."""
@@ -107,18 +114,16 @@ class InstancePool:
         old = [key for key in self._instances if key[0] == identity and key[2] < generation]
         if len(self._instances) - len(old) >= MAX_INSTANCES:
             old.append(next(key for key in self._instances if key not in old))
-        self._drop(old)
+        for backend in self._drop(old):
+            self._close_later(backend)
 
-    def _drop(self, keys: list[tuple[Any, ...]]) -> None:
-        idle = []
+    def _drop(self, keys: list[tuple[Any, ...]]) -> list[Backend]:
+        """Forget these instances; those that nobody uses come back to be closed."""
         with self._lock:
-            for key in keys:
-                instance = self._instances.pop(key)
+            dropped = [self._instances.pop(key) for key in keys]
+            for instance in dropped:
                 instance.retired = True
-                if not instance.users and not instance.lent:
-                    idle.append(instance.backend)
-        for backend in idle:
-            backend.close()
+            return [instance.backend for instance in dropped if not instance.users and not instance.lent]
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
