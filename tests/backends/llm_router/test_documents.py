@@ -27,7 +27,8 @@ STAND_INS = ("codex_cli", "copilot_cli", "copilot_sdk", "gemini_cli", "claude_co
 
 def blocks(page: Path) -> list[Any]:
     """Every Python block, named by the heading above it."""
-    found = re.findall(r"^#+ ([^\n]+)$|^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(r"^#+ ([^\n]+)$|^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     titles: list[str] = []
     params = []
     for title, code in found:
