@@ -25,7 +25,7 @@ from backends.workstation import WorkstationBackend
 
 @pytest.fixture(scope="module")
 def backend() -> Iterator[WorkstationBackend]:
-    with WorkstationBackend("ws", n_ctx=1024, temperature=0, max_tokens=16) as made:
+    with WorkstationBackend("ws", n_ctx=1024, n_threads=1, temperature=0, max_tokens=16) as made:
         yield made
 
 

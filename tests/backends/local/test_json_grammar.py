@@ -19,7 +19,7 @@ from tests.backends.local.schemas import schemas
 
 @pytest.fixture(scope="module")
 def llama() -> Iterator[LlamaRuntime]:
-    shared = open_llama(RuntimeSettings(n_ctx=2048))
+    shared = open_llama(RuntimeSettings(n_ctx=2048, n_threads=1))
     with shared.use() as loaded:
         yield loaded
     shared.release()
