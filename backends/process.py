@@ -38,6 +38,8 @@ MAX_OUTPUT = 32 * 1024 * 1024
 _STDERR_KEPT = 64 * 1024
 #: Seconds between the polite signal and the one that cannot be refused.
 _GRACE = 0.3
+#: Seconds that a killed program may take to be gone.
+_GRACE_OF_THE_KERNEL = 10
 #: Marks everything that a run started, so that what leaves its process group is found too (Linux).
 _MARK = "COMPLAINT_GENERATOR_PROGRAM_RUN"
 
@@ -219,7 +221,8 @@ async def _end(watcher: _Watcher, mark: str) -> None:
         if 0 in watcher.open and isinstance(stdin, asyncio.WriteTransport):
             stdin.abort()
         transport.close()
-    await watcher.exited.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(watcher.exited.wait(), _GRACE_OF_THE_KERNEL)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -39,6 +39,7 @@ from backends.llm_router.providers._program_files import (
     append_line,
     empty_directory,
     private_directory,
+    write_private,
 )
 from backends.llm_router.providers._program_options import PROGRAM_OPTIONS, Check, check_program_options
 from backends.llm_router.providers._program_output import Answer, EventReader, Reader, TextReader
@@ -159,7 +160,10 @@ class ProgramBackend(AsyncBackend):
         return None
 
     def write_artifact(self, call: Call) -> None:
-        """Fill ``call.artifact`` when the program does not write it itself."""
+        """Fill ``call.artifact``: with all that the program printed, unless a provider knows better."""
+        if call.artifact is not None:
+            stderr = f"\n--- stderr ---\n{call.stderr}".encode() if call.stderr else b""
+            write_private(call.artifact, bytes(call.stdout) + stderr)
 
     def writes_records(self) -> bool:
         """Whether ``trace_jsonl_path`` takes our small records (or the program's own lines)."""
@@ -230,6 +234,7 @@ class ProgramBackend(AsyncBackend):
             own_directory=configured is None,
             trace=trace,
         )
+        trace.prepare()
         name = self.artifact_name(trace)
         if trace.on and name is not None:
             call.artifact = trace.new_file(*name)

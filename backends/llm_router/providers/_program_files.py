@@ -88,13 +88,18 @@ class Trace:
     def on(self) -> bool:
         return self.directory is not None or self.jsonl is not None
 
+    def prepare(self) -> None:
+        """Make the folders, so that a place that cannot be written is told before the program starts."""
+        for directory in (self.directory, None if self.jsonl is None else self.jsonl.parent):
+            if directory is not None:
+                _make_private(directory)
+
     def new_file(self, stem: str, suffix: str) -> Path:
         """A name in the trace folder (or beside the JSONL file) that no other call has: ``stem_<timestamp>_<pid>``."""
         directory = self.directory
         if directory is None:
             assert self.jsonl is not None
             directory = self.jsonl.parent
-        _make_private(directory)
         moment = dt.datetime.now(dt.UTC)
         while True:
             path = directory / f"{stem}_{moment:%Y%m%dT%H%M%S.%fZ}_{os.getpid()}{suffix}"
@@ -120,7 +125,6 @@ def write_private(path: Path, data: bytes) -> None:
 def append_line(path: Path, record: Mapping[str, Any] | bytes) -> None:
     """Append one record, or lines as they are, in one write: several processes may share the file."""
     data = record if isinstance(record, bytes) else json.dumps(record, ensure_ascii=False).encode() + b"\n"
-    _make_private(path.parent)
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         try:

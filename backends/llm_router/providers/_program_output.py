@@ -36,8 +36,13 @@ class Reader(ABC):
     """``feed`` returns the pieces of the answer's text that the bytes brought."""
 
     def __init__(self) -> None:
-        self.answer = Answer()
+        self._answer = Answer()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    @property
+    def answer(self) -> Answer:
+        """What is known until now."""
+        return self._answer
 
     @abstractmethod
     def feed(self, data: bytes) -> list[str]: ...
@@ -53,6 +58,12 @@ class TextReader(Reader):
     def __init__(self) -> None:
         super().__init__()
         self._held = ""
+        self._said: list[str] = []
+
+    @property
+    def answer(self) -> Answer:
+        self._answer.text = "".join(self._said)
+        return self._answer
 
     def feed(self, data: bytes) -> list[str]:
         return self._take(self._decoder.decode(data))
@@ -66,8 +77,10 @@ class TextReader(Reader):
         waiting = self._held + new
         piece = waiting.rstrip("\r\n")
         self._held = waiting[len(piece) :]
-        self.answer.text += piece
-        return [piece] if piece else []
+        if not piece:
+            return []
+        self._said.append(piece)
+        return [piece]
 
 
 class EventReader(Reader):
@@ -76,16 +89,21 @@ class EventReader(Reader):
     def __init__(self, read: Callable[[Mapping[str, Any], Answer], str | None]) -> None:
         super().__init__()
         self._read = read
-        self._line = ""
+        self._line: list[str] = []
 
     def feed(self, data: bytes) -> list[str]:
         # Only "\n" ends a line: JSON strings may hold U+2028 and its like unescaped.
-        lines = (self._line + self._decoder.decode(data)).split("\n")
-        self._line = lines.pop()
+        first, *rest = self._decoder.decode(data).split("\n")
+        self._line.append(first)
+        if not rest:
+            return []
+        lines = ["".join(self._line), *rest]
+        self._line = [lines.pop()]
         return self._events(lines)
 
     def close(self) -> list[str]:
-        rest, self._line = self._line + self._decoder.decode(b"", final=True), ""
+        rest = "".join([*self._line, self._decoder.decode(b"", final=True)])
+        self._line = []
         return self._events([rest])
 
     def _events(self, lines: list[str]) -> list[str]:
@@ -95,7 +113,7 @@ class EventReader(Reader):
                 event = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            piece = self._read(event, self.answer) if isinstance(event, dict) else None
+            piece = self._read(event, self._answer) if isinstance(event, dict) else None
             if piece:
                 pieces.append(piece)
         return pieces

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from backends.exceptions import AuthenticationError, BackendError, ContextLengthError, InvalidRequestError
 from backends.llm_router.providers._program import Call, ProgramBackend, program_spec
-from backends.llm_router.providers._program_files import Trace, write_private
+from backends.llm_router.providers._program_files import Trace
 from backends.llm_router.providers._program_options import (
     Check,
     boolean,
@@ -196,13 +196,8 @@ class ClaudeCodeBackend(ProgramBackend):
             return AuthenticationError(f"{message}; log in with `claude` or set ANTHROPIC_API_KEY", provider=self.id)
         return self.status_error(500, message)
 
-    def artifact_name(self, trace: Trace) -> tuple[str, str]:
-        return "claude_print", ".txt"
-
-    def write_artifact(self, call: Call) -> None:
-        assert call.artifact is not None
-        stderr = f"\n--- stderr ---\n{call.stderr}".encode() if call.stderr else b""
-        write_private(call.artifact, bytes(call.stdout) + stderr)
+    def artifact_name(self, trace: Trace) -> tuple[str, str] | None:
+        return None if trace.directory is None else ("claude_print", ".txt")
 
 
 def _resumes(call: Call) -> bool:

@@ -134,6 +134,7 @@ class CopilotSdkBackend(AsyncBackend):
     async def _answer(self, request: Request, *, streaming: bool) -> AsyncGenerator[StreamItem, None]:
         if not request.text.strip():
             raise InvalidRequestError("the prompt is empty", provider=self.id)
+        Trace.of(request.options).prepare()
         started, outcome, turn = time.monotonic(), "Cancelled", _Turn()
         said = ""
         try:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from backends.exceptions import AuthenticationError, BackendError, ConfigurationError, InvalidRequestError
 from backends.llm_router.providers._program import Call, ProgramBackend, program_spec
-from backends.llm_router.providers._program_files import write_private
+from backends.llm_router.providers._program_files import Trace, write_private
 from backends.llm_router.providers._program_options import Check, boolean, folder, one_of, texts, uuid_text
 from backends.llm_router.providers._program_output import Answer
 from backends.types import Usage
@@ -151,7 +151,7 @@ class GeminiBackend(ProgramBackend):
         answer.model = next(iter(models), None) if len(models) == 1 else None
         answer.usage = Usage(sum(one["prompt"] for one in used), sum(one["candidates"] for one in used))
 
-    def _reported(self, call: Call, answer: Answer) -> BackendError:
+    def _reported(self, call: Call, answer: Answer) -> BackendError | None:
         code, message = self._said(call)
         message = message or answer.complaint
         if call.exit_code == 41:
@@ -163,7 +163,10 @@ class GeminiBackend(ProgramBackend):
         dumped = _DUMPED.findall(call.stderr)
         status = _STATUSES.get(call.exit_code or 0) or (code if code >= 400 else int(dumped[-1]) if dumped else 0)
         reason = self._google_reason(message)
-        return self.status_error(status, message, *reason) if status else self.failure(call)
+        return self.status_error(status, message, *reason) if status else None
+
+    def artifact_name(self, trace: Trace) -> tuple[str, str] | None:
+        return None if trace.directory is None else ("gemini_output", ".txt")
 
     def _said(self, call: Call) -> tuple[int, str]:
         """Code and message of the report that ends stderr."""

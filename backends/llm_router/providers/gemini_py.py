@@ -15,7 +15,8 @@ from backends.chat_messages import (
     tool_functions,
 )
 from backends.exceptions import InvalidRequestError
-from backends.http_backend import Answer, HttpBackend, StreamReader, Wire
+from backends.http_backend import HttpBackend
+from backends.http_wire import Answer, StreamReader, Wire
 from backends.llm_router.providers.hosted import hosted_spec
 from backends.llm_router.settings import names_of
 from backends.types import Message, Request, ToolCall, Usage, message_text
