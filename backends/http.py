@@ -16,23 +16,16 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
 
-from backends.exceptions import (
-    BackendError,
-    BackendTimeoutError,
-    ConfigurationError,
-    MalformedResponseError,
-    ProviderUnavailableError,
-    redact,
-)
-from backends.http_proxies import proxy_for
+from backends.exceptions import BackendError
+from backends.http_address import check_base_url, join_url, proxy_for
+from backends.http_failures import HttpFailures, without_headers
 
 if TYPE_CHECKING:
     import aiohttp
     from yarl import URL
 
-__all__ = ["HttpClient", "HttpResponse", "HttpStream", "check_base_url"]
+__all__ = ["MAX_BODY_BYTES", "HttpClient", "HttpResponse", "HttpStream"]
 
 #: More than any completion; a body beyond it is refused, not read.
 MAX_BODY_BYTES = 32 * 2**20
@@ -51,8 +44,8 @@ class HttpResponse:
     body: bytes
 
     @property
-    def content_type(self) -> str:
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    def media_type(self) -> str:
+        return _media_type(self.headers)
 
 
 class HttpStream:
@@ -62,6 +55,10 @@ class HttpStream:
         self.status = status
         self.headers = headers
         self.chunks = chunks
+
+    @property
+    def media_type(self) -> str:
+        return _media_type(self.headers)
 
     async def read(self) -> HttpResponse:
         """Take the rest of the body as one answer."""
@@ -87,7 +84,7 @@ class HttpClient:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self._base = check_base_url(base_url, provider)
-        self._provider = provider
+        self._failures = HttpFailures(provider, self._base)
         self._max_body = max_body_bytes
         self._env = env
         self._proxy: str | None = None
@@ -161,7 +158,7 @@ class HttpClient:
 
         total = None if deadline is None else deadline - time.monotonic()
         if total is not None and total <= 0:
-            raise self._timed_out()
+            raise self._failures.timed_out()
         pool = await self._pool()
         try:
             answer = await pool.session.request(
@@ -175,19 +172,19 @@ class HttpClient:
                 timeout=aiohttp.ClientTimeout(total=total, ceil_threshold=float("inf")),
             )
         except TimeoutError as error:
-            raise self._timed_out() from error
+            raise self._failures.timed_out() from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._failure(error) from _without_headers(error)
+            raise self._failures.before_the_answer(error) from without_headers(error)
         if 300 <= answer.status < 400:
             answer.close()
-            raise self._redirected(answer)
+            raise self._failures.redirected(answer)
         return answer
 
     async def _bounded(self, answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
         """The body in pieces as they come, decompressed, never more than the limit."""
         if (answer.content_length or 0) > self._max_body:
-            raise self._too_large()
-        decode = _decoder(answer.headers.get("Content-Encoding", ""), self._provider)
+            raise self._failures.too_large(self._max_body)
+        decode = self._decoder(answer.headers.get("Content-Encoding", ""))
         total = 0
         async for raw in self._raw(answer):
             piece = raw
@@ -196,15 +193,24 @@ class HttpClient:
                 try:
                     piece = decode.decompress(raw, self._max_body - total + 1)
                 except zlib.error as error:
-                    raise MalformedResponseError("the compressed answer is damaged", provider=self._provider) from error
+                    raise self._failures.damaged() from error
             room = self._max_body - total
             total += len(piece)
             if piece:
                 yield piece[:room] if len(piece) > room else piece
             if total > self._max_body:
-                raise self._too_large()
+                raise self._failures.too_large(self._max_body)
         if decode is not None and total and not decode.eof:
-            raise self._broken()
+            raise self._failures.broken()
+
+    def _decoder(self, encoding: str) -> Any:
+        """What undoes the Content-Encoding; None when there is none. zlib's object has no public type."""
+        encoding = encoding.strip().lower()
+        if encoding in ("", "identity"):
+            return None
+        if encoding in ("gzip", "x-gzip", "deflate"):
+            return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        raise self._failures.not_asked_for(encoding)
 
     async def _whole(self, answer: aiohttp.ClientResponse) -> bytes:
         import aiohttp
@@ -212,9 +218,9 @@ class HttpClient:
         try:
             return await answer.content.read()
         except TimeoutError as error:
-            raise self._timed_out() from error
+            raise self._failures.timed_out() from error
         except (aiohttp.ClientError, OSError) as error:
-            raise self._broken() from _without_headers(error)
+            raise self._failures.broken() from without_headers(error)
 
     async def _raw(self, answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
         import aiohttp
@@ -223,9 +229,9 @@ class HttpClient:
             async for chunk in answer.content.iter_any():
                 yield chunk
         except TimeoutError as error:
-            raise self._timed_out() from error
+            raise self._failures.timed_out() from error
         except (aiohttp.ClientError, OSError) as error:
-            raise self._broken() from _without_headers(error)
+            raise self._failures.broken() from without_headers(error)
 
     async def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
@@ -245,66 +251,14 @@ class HttpClient:
         if url is None:
             from yarl import URL
 
-            base = self._base
-            addition, _, query = path.partition("?")
-            queries = "&".join(part for part in (base.query, query) if part)
-            full = base._replace(path=f"{base.path.rstrip('/')}/{addition.lstrip('/')}", query=queries)
             if len(self._urls) > 256:  # paths hold model names, which a long run may have many of
                 self._urls.clear()
-            url = self._urls[path] = URL(full.geturl(), encoded=True)
+            url = self._urls[path] = URL(join_url(self._base, path), encoded=True)
         return url
 
-    # -- failures -----------------------------------------------------------------------------
 
-    def _timed_out(self) -> BackendTimeoutError:
-        return BackendTimeoutError(
-            f"no whole answer from {self._base.netloc} before the deadline; raise timeout or try later",
-            provider=self._provider,
-        )
-
-    def _broken(self) -> MalformedResponseError:
-        return MalformedResponseError(
-            f"the connection to {self._base.netloc} broke before the answer was complete", provider=self._provider
-        )
-
-    def _too_large(self) -> MalformedResponseError:
-        return MalformedResponseError(
-            f"the answer is larger than the limit of {self._max_body} bytes", provider=self._provider, retryable=False
-        )
-
-    def _redirected(self, answer: aiohttp.ClientResponse) -> ConfigurationError:
-        target = redact(answer.headers.get("Location", "elsewhere").partition("?")[0])[:200]
-        return ConfigurationError(
-            f"{self.host} redirects to {target}; redirects are not followed with a key, set base_url to the new place",
-            provider=self._provider,
-            status=answer.status,
-        )
-
-    def _failure(self, error: Exception) -> BackendError:
-        import aiohttp
-
-        place = self._base.netloc
-        if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-            return self._unavailable("the proxy of the environment does not serve; check HTTPS_PROXY and NO_PROXY")
-        if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
-            return self._unavailable(
-                f"no trusted TLS connection to {place}: {_reason(error)}; for a private authority set SSL_CERT_FILE",
-                retryable=False,
-            )
-        if isinstance(error, aiohttp.ClientConnectorDNSError):
-            return self._unavailable(f"the name {self.host} cannot be resolved; check base_url and the network")
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return self._unavailable(f"cannot connect to {place} ({_reason(error)}); is the server running?")
-        if isinstance(error, aiohttp.ServerDisconnectedError | OSError):
-            return self._unavailable(f"{place} closed the connection without an answer")
-        if isinstance(error, aiohttp.ClientResponseError):
-            return MalformedResponseError(f"{place} does not answer in HTTP", provider=self._provider)
-        return ConfigurationError(
-            f"the request to {place} cannot be made: {redact(str(error))[:200]}", provider=self._provider
-        )
-
-    def _unavailable(self, message: str, retryable: bool = True) -> ProviderUnavailableError:
-        return ProviderUnavailableError(message, provider=self._provider, retryable=retryable)
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,53 +297,3 @@ _closing: set[asyncio.Task[Any]] = set()
 async def _in_pieces(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), _LARGE_REQUEST // 4):
         yield body[start : start + _LARGE_REQUEST // 4]
-
-
-def _decoder(encoding: str, provider: str) -> Any:
-    """What undoes the Content-Encoding; None when there is none. zlib's object has no public type."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return None
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-    raise MalformedResponseError(
-        f'the answer is compressed with "{encoding[:20]}", which was not asked for', provider=provider, retryable=False
-    )
-
-
-def _without_headers(error: Exception) -> Exception:
-    """aiohttp's response errors carry the request's headers, the key among them, into their repr."""
-    import aiohttp
-    from multidict import CIMultiDict, CIMultiDictProxy
-
-    if isinstance(error, aiohttp.ClientResponseError):
-        known = error.request_info
-        if known is not None:
-            error.request_info = aiohttp.RequestInfo(
-                known.url, known.method, CIMultiDictProxy(CIMultiDict()), known.real_url
-            )
-        error.args = (error.status, error.message)
-    return error
-
-
-def _reason(error: Exception) -> str:
-    cause = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
-    return redact(getattr(cause, "strerror", None) or getattr(cause, "verify_message", None) or str(cause))[:200]
-
-
-def check_base_url(base_url: str, provider: str) -> SplitResult:
-    """Return the parts of a usable base URL; raise ConfigurationError otherwise."""
-    problem = None
-    try:
-        parts = urlsplit(base_url.strip())
-        if parts.scheme not in ("http", "https"):
-            problem = "must begin with http:// or https://"
-        elif not parts.hostname or parts.port == 0:
-            problem = "names no host"
-        elif parts.username is not None or parts.password is not None:
-            problem = "must not hold a user name or password; use api_key"
-    except ValueError as error:
-        raise ConfigurationError(f"base_url is no URL: {redact(base_url)!r:.120}", provider=provider) from error
-    if problem:
-        raise ConfigurationError(f"base_url {problem}: {redact(base_url)!r:.120}", provider=provider)
-    return parts._replace(fragment="")

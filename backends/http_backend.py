@@ -13,8 +13,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -23,21 +22,20 @@ from backends.base import AsyncBackend
 from backends.exceptions import (
     AuthenticationError,
     BackendError,
-    BackendTimeoutError,
     ConfigurationError,
     InvalidRequestError,
-    MalformedResponseError,
     redact,
 )
-from backends.http import MAX_BODY_BYTES, HttpClient, HttpResponse, HttpStream
-from backends.http_errors import ErrorBody, error_from_answer, read_error_body
-from backends.http_proxies import is_loopback
+from backends.http import MAX_BODY_BYTES, HttpClient
+from backends.http_address import is_loopback
+from backends.http_answers import AnswerReader
+from backends.http_errors import read_error_body
+from backends.http_wire import Answer, Wire
 from backends.rate_limit import RateLimiter
 from backends.retries import RetryPolicy, call_with_retries
-from backends.sse import SseEvent, SseParser
-from backends.types import Attempt, Completion, Health, Request, StreamItem, ToolCall, Usage, message_text
+from backends.types import Attempt, Completion, Health, Request, StreamItem, Usage, message_text
 
-__all__ = ["HTTP_SETTINGS", "Answer", "HttpBackend", "StreamReader", "Wire"]
+__all__ = ["HTTP_SETTINGS", "HttpBackend"]
 
 log = logging.getLogger("backends.http")
 
@@ -58,52 +56,6 @@ HTTP_SETTINGS = frozenset(
 )
 # json.dumps makes an encoder for every call that has other settings than its own.
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-#: What a decoder raises when a document has not the documented shape.
-_WRONG_SHAPE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a wire format reads out of a provider's document. ``usage`` is None when the provider gave none."""
-
-    text: str
-    model: str | None = None
-    usage: Usage | None = None
-    finish_reason: str | None = None
-    tool_calls: tuple[ToolCall, ...] = ()
-    id: str | None = None
-    #: Why the provider declined, when it did.
-    declined: str | None = None
-
-
-class StreamReader(Protocol):
-    """Puts one streamed answer together."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether the provider has said that the answer is complete."""
-
-    def feed(self, document: Mapping[str, Any]) -> str:
-        """Take one event's document; return the text that it adds."""
-
-    def answer(self) -> Answer:
-        """The whole, as far as it came."""
-
-
-class Wire(Protocol):
-    """One provider's documents, as pure functions of a request."""
-
-    def path(self, model: str | None, stream: bool) -> str:
-        """Where to send a request, relative to the base URL."""
-
-    def payload(self, request: Request, model: str | None, stream: bool) -> dict[str, Any]:
-        """The document to send."""
-
-    def read(self, document: Mapping[str, Any]) -> Answer:
-        """Read a whole answer. Any of KeyError, TypeError, ValueError... means a wrong shape."""
-
-    def reader(self) -> StreamReader:
-        """A reader for one streamed answer."""
 
 
 class HttpBackend(AsyncBackend):
@@ -170,6 +122,14 @@ class HttpBackend(AsyncBackend):
         self._limiter = None if rate_limit is None else RateLimiter(rate_limit, rate_limit_window, owner=self.id)
         self._log_level = logging.INFO if verbose else logging.DEBUG
         self._wire = self._make_wire()
+        self._answers = AnswerReader(
+            self._wire,
+            owner=self.id,
+            host=self._client.host,
+            key_names=f"{self.key_hint} or api_key" if self.key_hint else "api_key",
+            request_id_headers=self.request_id_headers,
+            key=self._key,
+        )
 
     # -- what a provider fills in -------------------------------------------------------------
 
@@ -230,7 +190,7 @@ class HttpBackend(AsyncBackend):
             response = await self._client.request(
                 "POST", self._wire.path(model, False), headers=headers, body=body, deadline=request.deadline
             )
-            answer = self._read(response, model)
+            answer = self._answers.read(response, model)
         except BackendError as error:
             self._name(error, model)
             raise
@@ -249,58 +209,23 @@ class HttpBackend(AsyncBackend):
             async with self._client.stream(
                 self._wire.path(model, True), headers=headers, body=body, deadline=request.deadline
             ) as stream:
-                if stream.status >= 400 or _media_type(stream.headers) == "application/json":
+                if stream.status >= 400 or stream.media_type == "application/json":
                     # An error, or a server that does not stream and sends the whole.
-                    answer = self._read(await stream.read(), model)
+                    answer = self._answers.read(await stream.read(), model)
                     if answer.text:
                         yield answer.text
                 else:
                     reader = self._wire.reader()
-                    async with contextlib.aclosing(self._pieces(stream, reader, model)) as texts:
+                    async with contextlib.aclosing(self._answers.pieces(stream, reader, model)) as texts:
                         async for text in texts:
                             pieces.append(text)
                             yield text
-                    answer = reader.answer()
-                    self._check_declined(answer, stream.headers, model)
+                    answer = self._answers.accepted(reader.answer(), stream.headers, model)
                 yield self._completion(answer, request, model, stream.headers, started, tries)
                 await stream.drain()
         except BackendError as error:
             self._name(error, model, pieces)
             raise
-
-    async def _pieces(self, stream: HttpStream, reader: StreamReader, model: str | None) -> AsyncGenerator[str, None]:
-        media_type = _media_type(stream.headers)
-        if media_type not in ("text/event-stream", "", "text/plain", "application/octet-stream"):
-            raise self._not_readable(f'the answer is "{media_type}", not an event stream', stream.headers, model, False)
-        parser = SseParser()
-        try:
-            async for chunk in stream.chunks:
-                for event in parser.feed(chunk):
-                    if event.data == "[DONE]":
-                        return
-                    if text := self._event(event, reader, stream, model):
-                        yield text
-        except (MalformedResponseError, BackendTimeoutError):
-            if not reader.finished:  # what is missing after the end is not missed
-                raise
-        for event in parser.close():
-            if event.data != "[DONE]" and (text := self._event(event, reader, stream, model)):
-                yield text
-        if not reader.finished:
-            raise self._not_readable("the stream ended before the answer was complete", stream.headers, model)
-
-    def _event(self, event: SseEvent, reader: StreamReader, stream: HttpStream, model: str | None) -> str:
-        if not event.data:
-            return ""  # some servers keep the connection awake so
-        try:
-            document = json.loads(event.data)
-            failed = _failure_in(document)
-            if failed is None:
-                return reader.feed(document)
-            problem = read_error_body(failed)
-        except (*_WRONG_SHAPE, RecursionError) as error:
-            raise self._not_readable("an event of the stream cannot be read", stream.headers, model) from error
-        raise self._error(200, stream.headers, problem, model)
 
     async def _post_document(
         self, path: str, payload: Mapping[str, Any], model: str | None, deadline: float
@@ -314,50 +239,12 @@ class HttpBackend(AsyncBackend):
                 response = await self._client.request(
                     "POST", path, headers=self._headers(), body=self._body(payload), deadline=deadline
                 )
-                return self._document(response, model)
+                return self._answers.document(response, model)
             except BackendError as error:
                 self._name(error, model)
                 raise
 
         return await call_with_retries(once, self._retries, deadline=deadline)
-
-    # -- reading ------------------------------------------------------------------------------
-
-    def _read(self, response: HttpResponse, model: str | None) -> Answer:
-        document = self._document(response, model)
-        try:
-            answer = self._wire.read(document)
-        except _WRONG_SHAPE as error:
-            raise self._not_readable(
-                f"the answer has not the documented shape; check base_url ({self._client.host})",
-                response.headers,
-                model,
-            ) from error
-        self._check_declined(answer, response.headers, model)
-        return answer
-
-    def _document(self, response: HttpResponse, model: str | None) -> Mapping[str, Any]:
-        """The JSON object of an answer that is no error."""
-        if response.status >= 400:
-            raise self._error(response.status, response.headers, read_error_body(response.body), model)
-        try:
-            document = json.loads(response.body)
-        except (ValueError, RecursionError) as error:
-            what = "empty" if not response.body.strip() else f'no JSON document but "{response.content_type}"'
-            # A web page in place of an answer comes from a wrong address; asking again will not help.
-            again = response.content_type != "text/html"
-            raise self._not_readable(f"the answer is {what}; check base_url", response.headers, model, again) from error
-        if not isinstance(document, Mapping):
-            raise self._not_readable("the answer is not a JSON object", response.headers, model)
-        if document.get("error"):
-            raise self._error(response.status, response.headers, read_error_body(document), model)
-        return document
-
-    def _check_declined(self, answer: Answer, headers: Mapping[str, str], model: str | None) -> None:
-        if answer.declined is not None:
-            raise self._error(
-                400, headers, ErrorBody(message=answer.declined, codes=frozenset({"content_filter"})), model
-            )
 
     def _completion(
         self,
@@ -379,29 +266,8 @@ class HttpBackend(AsyncBackend):
             finish_reason=answer.finish_reason,
             latency=seconds,
             attempts=(*tries, Attempt(self.id, model, None, seconds)),
-            request_id=self._request_id(headers) or answer.id,
+            request_id=self._answers.request_id(headers) or answer.id,
             tool_calls=answer.tool_calls,
-        )
-
-    # -- failures -----------------------------------------------------------------------------
-
-    def _error(self, status: int, headers: Mapping[str, str], body: ErrorBody, model: str | None) -> BackendError:
-        return error_from_answer(
-            status,
-            headers,
-            body,
-            provider=self.id,
-            model=model,
-            request_id=self._request_id(headers),
-            key_names=f"{self.key_hint} or api_key" if self.key_hint else "api_key",
-            secret=self._key(),
-        )
-
-    def _not_readable(
-        self, message: str, headers: Mapping[str, str], model: str | None, again: bool = True
-    ) -> MalformedResponseError:
-        return MalformedResponseError(
-            message, provider=self.id, model=model, request_id=self._request_id(headers), retryable=again
         )
 
     def _name(self, error: BackendError, model: str | None, pieces: Sequence[str] = ()) -> None:
@@ -410,12 +276,6 @@ class HttpBackend(AsyncBackend):
         error.model = error.model or model
         if pieces:
             error.partial = "".join(pieces)
-
-    def _request_id(self, headers: Mapping[str, str]) -> str | None:
-        for name in self.request_id_headers:
-            if value := headers.get(name):
-                return value
-        return None
 
     # -- request ------------------------------------------------------------------------------
 
@@ -459,7 +319,7 @@ class HttpBackend(AsyncBackend):
             )
             # A server without this path is there all the same.
             if response.status >= 400 and response.status not in (404, 405, 501):
-                raise self._error(response.status, response.headers, read_error_body(response.body), self.model)
+                raise self._answers.error(response.status, response.headers, read_error_body(response.body), self.model)
         except BackendError as error:
             return Health(False, error.message, self.id, self.model, self.local)
         seconds = time.perf_counter() - started
@@ -484,17 +344,6 @@ def _usable_key(key: str | SecretStr | None, owner: str) -> SecretStr | None:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigurationError("the API key holds characters that no key has; copy it again", provider=owner)
     return SecretStr(text)
-
-
-def _failure_in(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What a stream's event tells of a failure, in any provider's way; None when it is a piece of the answer."""
-    if document.get("error") is not None or document.get("type") == "error":
-        return document
-    return document["response"] if document.get("type") == "response.failed" else None
-
-
-def _media_type(headers: Mapping[str, str]) -> str:
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _estimated(request: Request, text: str) -> Usage:

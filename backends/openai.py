@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from backends.exceptions import ConfigurationError, InvalidRequestError, MalformedResponseError
-from backends.http_backend import HTTP_SETTINGS, HttpBackend, Wire
+from backends.http_backend import HTTP_SETTINGS, HttpBackend
+from backends.http_wire import Wire
 from backends.openai_chat import ChatWire
 from backends.openai_responses import ResponsesWire
 from backends.options import GENERATION_OPTIONS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backends.http_backend import Answer, StreamReader
+from backends.http_wire import Answer, StreamReader
 from backends.openai_schema import response_format
 from backends.types import Request, ToolCall, Usage
 

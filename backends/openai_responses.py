@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backends.exceptions import InvalidRequestError
-from backends.http_backend import Answer, StreamReader
+from backends.http_wire import Answer, StreamReader
 from backends.openai_schema import response_format
 from backends.types import Message, Request, ToolCall, Usage
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from backends.http_proxies import is_loopback, proxy_for
+from backends.http_address import is_loopback, proxy_for
 
 PROXY = "http://proxy.example:3128"
 

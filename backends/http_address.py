@@ -1,12 +1,39 @@
-"""Which hosts are this machine, and which proxy the environment names for the others."""
+"""Addresses: which base URL is usable, which hosts are this machine, which proxy stands before the others."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlsplit
 
-__all__ = ["is_loopback", "proxy_for"]
+from backends.exceptions import ConfigurationError, redact
+
+__all__ = ["check_base_url", "is_loopback", "join_url", "proxy_for"]
+
+
+def check_base_url(base_url: str, provider: str) -> SplitResult:
+    """Return the parts of a usable base URL; raise ConfigurationError otherwise."""
+    problem = None
+    try:
+        parts = urlsplit(base_url.strip())
+        if parts.scheme not in ("http", "https"):
+            problem = "must begin with http:// or https://"
+        elif not parts.hostname or parts.port == 0:
+            problem = "names no host"
+        elif parts.username is not None or parts.password is not None:
+            problem = "must not hold a user name or password; use api_key"
+    except ValueError as error:
+        raise ConfigurationError(f"base_url is no URL: {redact(base_url)!r:.120}", provider=provider) from error
+    if problem:
+        raise ConfigurationError(f"base_url {problem}: {redact(base_url)!r:.120}", provider=provider)
+    return parts._replace(fragment="")
+
+
+def join_url(base: SplitResult, path: str) -> str:
+    """``path``, which may bring a query, under ``base``, which may have one too."""
+    addition, _, query = path.partition("?")
+    queries = "&".join(part for part in (base.query, query) if part)
+    return base._replace(path=f"{base.path.rstrip('/')}/{addition.lstrip('/')}", query=queries).geturl()
 
 
 def is_loopback(host: str) -> bool:
