@@ -11,6 +11,7 @@ from backends.base import Backend
 from backends.exceptions import BackendError
 from backends.llm_router.aliases import ALIASES
 from backends.llm_router.deps import REGISTRY, RouterDeps, every_deps, get_default_router_deps
+from backends.llm_router.instances import fingerprint
 from backends.llm_router.providers.base import ProviderContext, ProviderSpec
 from backends.llm_router.registry import RegisteredProvider
 from backends.llm_router.resolution import Candidate, availability
@@ -230,21 +231,28 @@ def _router(
 ) -> tuple[Router, Mapping[str, Any]]:
     """The router of these arguments, and the options that go with the call."""
     deps = deps or get_default_router_deps()
-    plain = options.keys() <= _CALL_OPTIONS
-    if plain and instance is None:
-        router = deps.routers.get((provider, model))
-        if router is None:
-            router = Router(Route.from_keys({"provider": provider, "model": model}, {}, _OWNER), deps)
-            if len(deps.routers) >= _MAX_ROUTERS:
-                deps.routers.clear()
-            deps.routers[(provider, model)] = router
-        return router, options
+    if instance is None and options.keys() <= _CALL_OPTIONS:
+        name: tuple[str | None, ...] = (provider, model)
+        return deps.routers.get(name) or _new_router(deps, name, {"provider": provider, "model": model}, {}), options
     keys = {name: options[name] for name in ROUTE_KEYS & options.keys()}
     call = {name: options[name] for name in _CALL_OPTIONS & options.keys()}
     settings = {name: value for name, value in options.items() if name not in keys and name not in call}
     if instance is not None:
         return _router_of(instance, model, keys, settings, deps), call
-    return Router(Route.from_keys({**keys, "provider": provider, "model": model}, settings, _OWNER), deps), call
+    name = (provider, model, fingerprint({**keys, **settings}))
+    return deps.routers.get(name) or _new_router(
+        deps, name, {**keys, "provider": provider, "model": model}, settings
+    ), call
+
+
+def _new_router(
+    deps: RouterDeps, name: tuple[str | None, ...], keys: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Router:
+    router = Router(Route.from_keys(keys, settings, _OWNER), deps)
+    if len(deps.routers) >= _MAX_ROUTERS:
+        deps.forget_routers()
+    deps.routers[name] = router
+    return router
 
 
 def _router_of(

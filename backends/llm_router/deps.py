@@ -150,15 +150,22 @@ class RouterDeps:
         self.instances.clear()
         with self._lock:
             self._breakers.clear()
-            self.routers.clear()
+        self.forget_routers()
         self.responses.clear(remote=remote)
+
+    def forget_routers(self) -> None:
+        """What was made for callers of ``generate_text`` is made anew; its trace files are given back."""
+        with self._lock:
+            routers, self.routers = self.routers, {}
+        for router in routers.values():
+            router.close()
 
     def close(self) -> None:
         """Give back instances, threads, files. May be called twice; a later call makes anew what it needs."""
         self.instances.close()
         wait(set(self._closing), timeout=_CLOSING_SECONDS)
+        self.forget_routers()
         with self._lock:
-            self.routers.clear()
             shared, self._shared = self._shared, {}
             responses, self._responses = self._responses, None
             executor, self._executor = self._executor, None

@@ -161,3 +161,24 @@ def test_an_answer_of_a_fallback_is_told_in_the_log(
     complete_text("hi", provider="first", fallback_providers=["second"], deps=deps, max_retries=0)
 
     assert "first (ProviderUnavailableError) failed; second answered" in caplog.text
+
+
+def test_calls_with_the_same_directory_share_one_file(deps: RouterDeps, provider: Register, tmp_path: Path) -> None:
+    provider("p")
+
+    for number in range(3):
+        complete_text(f"{number}", provider="p", deps=deps, trace_dir=str(tmp_path))
+
+    (path,) = tmp_path.iterdir()
+    assert len(records(path)) == 3
+
+
+def test_a_trace_goes_on_after_its_file_was_given_back(deps: RouterDeps, provider: Register, tmp_path: Path) -> None:
+    provider("p")
+    path = tmp_path / "t.jsonl"
+
+    complete_text("one", provider="p", deps=deps, trace_jsonl_path=path)
+    deps.close()
+    complete_text("two", provider="p", deps=deps, trace_jsonl_path=path)
+
+    assert len(records(path)) == 2
