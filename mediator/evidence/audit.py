@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -152,6 +153,7 @@ def _check_pages(audit: _Audit, connection: Connection, dialect: str) -> None:
         audit.fault("catalog", f"{row[0]} row {row[1]}", f"it names a row of {row[2]} that is not there")
 
 
+@functools.cache
 def _expected_schema() -> Sequence[Any]:
     engine = create_engine("sqlite://")
     try:
