@@ -99,6 +99,8 @@ class _SealedReader(io.RawIOBase):
         self._checkpoints = {0: bytes(self._state.statebuf)}
         self._index = -1
         self._chunk = b""
+        if size == 0:
+            self._pull()  # nobody will read the one chunk there is, and it proves that the content is empty
 
     def readable(self) -> bool:
         return True
