@@ -70,7 +70,8 @@ _REFER = {
     ),
     "immigration_matter": (
         "This looks like an immigration matter. Ask a lawyer or an accredited representative "
-        "(justice.gov/eoir/recognition-accreditation-roster-reports lists them). Beware of notarios: they are not lawyers."
+        "(justice.gov/eoir/recognition-accreditation-roster-reports lists them). "
+        "Beware of notarios: they are not lawyers."
     ),
 }
 _COMPLETE = "Every question that the program has for you was asked. You can go back, add to your story, or stop here."

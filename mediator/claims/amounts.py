@@ -20,13 +20,17 @@ _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "US$": "USD", "C$": "CAD", "CA$
 _CURRENCIES = {
     "dollar": "USD", "dollars": "USD", "dlls": "USD", "bucks": "USD", "buck": "USD", "usd": "USD", "dólares": "USD",
     "dolares": "USD", "dólar": "USD", "dolar": "USD", "dolars": "USD", "dollers": "USD", "grand": "USD",
-    "euros": "EUR", "euro": "EUR", "eur": "EUR", "quid": "GBP", "gbp": "GBP", "pesos": "MXN", "mxn": "MXN", "cad": "CAD",
+    "euros": "EUR", "euro": "EUR", "eur": "EUR", "quid": "GBP", "gbp": "GBP", "pesos": "MXN", "mxn": "MXN",
+    "cad": "CAD",
 }  # fmt: skip
 _UNIT = "|".join(sorted(_CURRENCIES, key=len, reverse=True))
 _WORD = "|".join(NUMBER_WORDS)
-_WORDS = rf"(?:(?:{_WORD}|a(?=\s(?:hundred|thousand|grand|million)))(?:[\s-]+(?:and\s+|y\s+)?(?:{_WORD}))*)"
+# "forty five hundred and two grand" are two sums: what follows "and" is less than a hundred.
+_AND = rf"(?:(?:and|y)\s+(?!(?:(?:{_WORD})[\s-]+){{1,2}}(?:hundred|thousand|grand|mil|million)\b))"
+_WORDS = rf"(?:(?:{_WORD}|a(?=\s(?:hundred|thousand|grand|million)))(?:[\s-]+{_AND}?(?:{_WORD}))*)"
 _MONEY_NEAR = re.compile(
-    r"\b(?:paid|pay|pays|paying|pagu[eé]|pagamos|owe[sd]?|owing|cost|costs|charge[ds]?|charging|len[td]|loan(?:ed)?|deposit|"
+    r"\b(?:paid|pay|pays|paying|pagu[eé]|pagamos|owe[sd]?|owing|cost|costs|charge[ds]?|charging|len[td]|"
+    r"loan(?:ed)?|deposit|"
     r"rent|borrow(?:ed)?|refund(?:ed)?|bill(?:ed|s)?|invoice|price|worth|wages?|salary|check|cash|spent|spend|lost|"
     r"kept|keep|keeps|out|fee|fees|fine|total|estimate|damage|damages|back|saved|sold|bought|settle|value|quoted|took|"
     r"gave (?:him|her|them)|for|of|about|dinero|money|repairs?)\b",
@@ -35,22 +39,24 @@ _MONEY_NEAR = re.compile(
 _COUNTED = re.compile(
     r"\s*[-–]?\s*(?:square|sq|feet|foot|ft|miles?|people|hours?|hrs?|times|pounds?|lbs?|units?|days?|weeks?|months?|"
     r"years?|minutes?|boxes|students|workers|employees|tenants|customers|pages|messages|calls|texts|acres|calories|"
-    r"points|votes|members|block|watts?|gallons?|cc|mg|steps|run|race|marathon|followers|views|horas|personas|veces|días|"
+    r"points|votes|members|block|watts?|gallons?|cc|mg|steps|run|race|marathon|followers|views|horas|"
+    r"personas|veces|días|"
     r"(?:percent|degrees)|block)\b",
     re.IGNORECASE,
-)  # fmt: skip
+)
 
 _SYMBOL_FIRST = re.compile(
     rf"(?<![\w$])(?P<sign>US\$|CA\$|MX\$|C\$|A\$|[$€£])\s?(?P<number>{_NUMBER})(?P<scale>{_SCALE})?"
 )
 _RANGE_TAIL = re.compile(
-    rf"\s?(?:-|–|—|to|or|and|a|y|o)\s?(?P<number>{_NUMBER})(?P<scale>{_SCALE})?(?!\s?(?:{_UNIT})?[\w/:%])"
+    rf"\s?(?:-|–|—|to|or|and|a|y|o)\s?(?P<number>{_NUMBER})(?P<scale>{_SCALE})?(?![\w:%]|/\d|[.,]\d)"
 )
 _UNIT_LAST = re.compile(
     rf"(?<![\w$.,/-])(?P<number>{_NUMBER})(?P<scale>{_SCALE})?\s?(?P<unit>{_UNIT})\b", re.IGNORECASE
 )
 _UNIT_RANGE = re.compile(
-    rf"(?<![\w$.,/-])(?P<low>{_NUMBER})\s?(?:-|–|to|or|a|o)\s?(?P<high>{_NUMBER})\s?(?P<unit>{_UNIT})\b", re.IGNORECASE
+    rf"(?<![\w$.,/-])(?P<low>{_NUMBER})\s?(?:-|–|to|or|and|a|o|y)\s?(?P<high>{_NUMBER})\s?(?P<unit>{_UNIT})\b",
+    re.IGNORECASE,
 )
 _CODE_FIRST = re.compile(rf"\b(?P<unit>USD|EUR|GBP|CAD|MXN)\s?(?P<number>{_NUMBER})(?P<scale>{_SCALE})?")
 _WORDS_UNIT = re.compile(rf"\b(?P<words>{_WORDS})[\s-]+(?P<unit>{_UNIT})\b", re.IGNORECASE)
@@ -106,10 +112,7 @@ def _symbols(text: str) -> Iterator[Amount]:
 
 def _is_range(first: re.Match[str], second: re.Match[str], text: str) -> bool:
     """``$200-300`` and ``$200 to 300`` are ranges; ``$200 and 3 days`` and ``$900 to 4 men`` are not."""
-    if _COUNTED.match(text, second.end()) or (
-        re.match(r"\s[a-z]", text[second.end() :]) is not None
-        and (second.group().lstrip().startswith(("to", "or", "and", "a ", "y ", "o ")))
-    ):
+    if _COUNTED.match(text, second.end()):
         return False
     low = _value(first) * (_factor(second["scale"]) if first["scale"] is None else 1)
     return low < _value(second) <= low * 20
@@ -144,7 +147,9 @@ def _spoken_of_as_money(text: str, start: int, end: int) -> bool:
     after = text[end : end + 30]
     strong = _MONEY_NEAR.search(before)
     plain_end = re.match(
-        r"\s*(?:[.,;:!?)\"]|$|and\b|for\b|in\b|to\b|on\b|a (?:week|month|year)|back\b|cash\b|down\b|up front|más|por\b|from\b|out\b|more\b|total\b|deposit\b|that\b|he\b|she\b|they\b|we\b|I\b|per\b|each\b|but\b|so\b|because\b|plus\b|at\b|with\b|when\b|off\b|of\b)",
+        r"\s*(?:[.,;:!?)\"]|$|and\b|for\b|in\b|to\b|on\b|a (?:week|month|year)|back\b|cash\b|down\b|up front|"
+        r"más|por\b|from\b|out\b|more\b|total\b|deposit\b|that\b|he\b|she\b|they\b|we\b|I\b|per\b|each\b|"
+        r"but\b|so\b|because\b|plus\b|at\b|with\b|when\b|off\b|of\b)",
         after,
     )
     return strong is not None and plain_end is not None

@@ -29,9 +29,14 @@ class Candidate:
 class Scorer(Protocol):
     """Finds candidates. ``engine`` and ``model`` say what it is; ``warnings`` what to expect of it."""
 
-    engine: str
-    model: str
-    warnings: tuple[str, ...]
+    @property
+    def engine(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
 
     def score(self, parts: Sequence[Sentence]) -> list[Candidate]:
         """Candidates, best first."""

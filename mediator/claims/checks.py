@@ -56,17 +56,22 @@ _RULES = (
 
 #: (claim type, story, does it apply): short, plain, and none of them taken from the evaluation data.
 CONTROLS: tuple[tuple[str, str, bool], ...] = (
-    ("security_deposit", "I moved out in May, left the flat clean, and the landlord has kept all of my $700 deposit without a reason.", True),
+    ("security_deposit", "I moved out in May, left the flat clean, and the landlord has "
+     "kept all of my $700 deposit without a reason.", True),
     ("security_deposit", "My landlord gave me back my whole deposit two days after I left. Very decent man.", False),
-    ("wage_and_hour", "I cook sixty hours a week and my boss pays me for forty. He knows, he writes the schedule.", True),
+    ("wage_and_hour", "I cook sixty hours a week and my boss pays me for forty. He "
+     "knows, he writes the schedule.", True),
     ("wage_and_hour", "I like my job. They pay overtime on time, every check has been right for six years.", False),
     ("assault_battery", "The man at the next table stood up and broke a bottle on my head because I laughed.", True),
-    ("assault_battery", "In the film we saw last night a man hits another with a bottle. What is the law on that?", False),
+    ("assault_battery", "In the film we saw last night a man hits another with a "
+     "bottle. What is the law on that?", False),
     ("medical_malpractice", "The surgeon left a sponge inside me and I nearly died of the infection.", True),
     ("medical_malpractice", "The nurse was rude on the phone but my operation went well and I am healthy.", False),
-    ("debt_collection", "A collection agency calls my office ten times a day and told my boss they will have me arrested.", True),
+    ("debt_collection", "A collection agency calls my office ten times a day and told "
+     "my boss they will have me arrested.", True),
     ("debt_collection", "I paid off my car loan early. The bank sent a thank-you card.", False),
-    ("defamation", "My neighbor wrote on the town page that I steal packages. I never did, and I lost two cleaning clients.", True),
+    ("defamation", "My neighbor wrote on the town page that I steal packages. I "
+     "never did, and I lost two cleaning clients.", True),
     ("defamation", "My sister says I am a bad cook. It is only her opinion and nobody else heard it.", False),
 )  # fmt: skip
 

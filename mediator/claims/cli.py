@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
+from rich.console import Console
+from rich.progress import track
 
 from mediator.claims.report import ClaimReport
 from mediator.claims.show import report_lines
@@ -45,9 +47,9 @@ def evaluate(app: _App, file: Path, output: Path) -> None:
     """Run the pipeline over FILE, JSON lines with `id` and `text`, and write the scorer's format to --output."""
     rows = list(_rows(file))
     fresh = output.with_name(output.name + ".new")
-    bar = click.progressbar(rows, label="reading stories", file=click.get_text_stream("stderr"))
-    with fresh.open("w", encoding="utf-8") as out, bar:
-        for row in bar:
+    console = Console(stderr=True)
+    with fresh.open("w", encoding="utf-8") as out:
+        for row in track(rows, description="reading stories", console=console):
             out.write(json.dumps(_predicted(app.mediator, row), ensure_ascii=False) + "\n")
             out.flush()
     fresh.replace(output)

@@ -51,20 +51,32 @@ _PATTERNS = tuple(
         r"(?<![\d/.-])(?P<y>(?:19|20)\d{2})/(?P<m>\d{1,2})/(?P<d>\d{1,2})(?![\d/])",
         r"(?<![\d/.-])(?P<a>\d{1,2})(?P<sep>[/.-])(?P<b>\d{1,2})(?P=sep)(?P<y>(?:19|20)\d{2}|\d{2})(?![\d/-]|\.\d)",
         rf"\b(?P<mn>{_MONTH})\s+(?P<d>{_DAY})(?:,\s*|\s+(?:of\s+|in\s+)?)(?P<y>{_YEAR})",
-        rf"\b(?P<d>{_DAY})\s*(?:of\s+|de\s+|-)?\s*(?P<mn>{_MONTH})(?:,?\s*(?:of\s+|del?\s+(?:año\s+)?|-)?)(?P<y>{_YEAR})",
+        rf"\b(?P<d>{_DAY})\s*(?:of\s+|de\s+|-)?\s*(?P<mn>{_MONTH})(?:,?\s*(?:of\s+|del?\s+(?:año\s+)?|"
+        rf"-)?)(?P<y>{_YEAR})",
         rf"\b(?P<mn>{_MONTH})\s+(?P<d>{_DAY})\b(?!\s*(?:%|percent|people|hours|years old|pm\b|am\b|:\d))",
         rf"\b(?P<d>{_DAY})\s+(?:of\s+|de\s+)?(?P<mn>{_MONTH})(?![\w])",
         rf"\b(?P<mn>{_MONTH})(?:,\s*|\s+(?:of\s+|del?\s+(?:año\s+)?)?)(?P<y>{_YEAR})",
-        r"(?:(?<=\bon )|(?<=\bsince )|(?<=\bby )|(?<=\buntil )|(?<=\btill )|(?<=\bfrom )|(?<=\bdated )|(?<=\bel )|(?<=\bof )"
+        r"(?:(?<=\bon )|(?<=\bsince )|(?<=\bby )|(?<=\buntil )|(?<=\btill )|(?<=\bfrom )|(?<=\bdated )|"
+        r"(?<=\bel )|(?<=\bof )"
         r"|(?<=[*•-] )|(?<=\n))(?P<m>0?[1-9]|1[0-2])/(?P<d>0?[1-9]|[12]\d|3[01])(?![\d/])",
         r"(?<![\d/.-])(?P<m>0?[1-9]|1[0-2])/(?P<y>(?:19|20)\d{2})(?![\d/])",
-        rf"\b(?:(?P<shift>the day after|day after|the day before|day before)\s+)?(?P<holiday>{_HOLIDAY})(?:,?\s+(?:of\s+|in\s+)?(?P<y>{_YEAR}))?",
-        rf"\b{_DAY_NAME},?\s+(?:the\s+)(?P<bare>(?:[1-9]|[12]\d|3[01])(?:st|nd|rd|th))\b(?!\s+(?:floor|street|st\b|ave|grade|time))",
+        rf"\b(?:(?P<shift>the day after|day after|the day before|"
+        rf"day before)\s+)?(?P<holiday>{_HOLIDAY})(?:,?\s+(?:of\s+|in\s+)?(?P<y>{_YEAR}))?",
+        rf"\b{_DAY_NAME},?\s+(?:the\s+)(?P<bare>(?:[1-9]|[12]\d|3[01])(?:st|nd|rd|th))\b(?!\s+(?:floor|street|"
+        rf"st\b|ave|grade|time))",
     )
 )
-_MORE_DAYS = re.compile(rf"\s*(?:,|and|&|y|-|–|to|through|thru|or)\s*(?P<d>{_DAY})(?:(?:,\s*|\s+(?:de\s+)?)(?P<y>{_YEAR}))?(?![\w/:%$]|\s*(?:am|pm|a\.m|p\.m|days|hours|weeks|months|years|of us|people|times|more|other|calls|texts|messages|feet|units|men|women|kids|children|dollars|percent|{_MONTH})\b)", re.IGNORECASE)  # fmt: skip
+_MORE_DAYS = re.compile(
+    rf"\s*(?:,|and|&|y|-|–|to|through|thru|or)\s*(?P<d>{_DAY})(?:(?:,\s*|"
+    rf"\s+(?:de\s+)?)(?P<y>{_YEAR}))?(?![\w/:%$]|\s*(?:am|pm|a\.m|p\.m|days|hours|weeks|months|years|of us|"
+    rf"people|times|more|other|calls|texts|messages|feet|units|men|women|kids|children|dollars|percent|"
+    rf"{_MONTH})\b)",
+    re.IGNORECASE,
+)
 _BARE_YEAR = re.compile(
-    r"\b(?:in|since|from|until|till|by|during|of|desde|en|early|late|mid)[ -](?:the\s+)?(?:(?:spring|summer|fall|autumn|winter)\s+of\s+)?(?P<y>(?:19[7-9]|20[0-6])\d)\b(?![-/.]\d|['’]s|\s*(?:dollars|sq|square|miles|hours|people|honda|toyota|ford))",
+    r"\b(?:in|since|from|until|till|by|during|of|desde|en|early|late|mid)[ -](?:the\s+)?(?:(?:spring|"
+    r"summer|fall|autumn|winter)\s+of\s+)?(?P<y>(?:19[7-9]|20[0-6])\d)\b(?![-/.]\d|['’]s|\s*(?:dollars|sq|"
+    r"square|miles|hours|people|honda|toyota|ford))",
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(
@@ -72,7 +84,8 @@ _RELATIVE = re.compile(
     r"weekend|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april|may|june|july|"
     r"august|september|october|november|december|christmas|thanksgiving)"
     r"|yesterday|(?:the\s+)?day before yesterday|two days ago|(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|"
-    r"eleven|twelve|\d+)\s+(?:days?|weeks?|months?|years?|hours?)\s+(?:ago|later|before|after)|the (?:next|same|following) (?:day|morning|night|week|month)"
+    r"eleven|twelve|\d+)\s+(?:days?|weeks?|months?|years?|hours?)\s+(?:ago|later|before|after)|"
+    r"the (?:next|same|following) (?:day|morning|night|week|month)"
     r"|la semana pasada|el (?:mes|año) pasado|ayer|anteayer|hace (?:\w+|\d+) (?:días?|semanas?|mes(?:es)?|años?))\b",
     re.IGNORECASE,
 )
@@ -94,12 +107,16 @@ def find_dates(text: str, today: dt.date | None = None) -> list[DateMention]:
     found = _with_years(sorted(_without_overlap(_explicit(text)), key=lambda item: item.start))
     mentions = [_mention(text, item, today) for item in found if item.month is not None]
     taken = [(item.start, item.end) for item in found]
-    for match in _BARE_YEAR.finditer(text):
-        if _free(match.span("y"), taken):
-            mentions.append(DateMention(mention=match["y"], iso=match["y"], start=match.start("y"), end=match.end("y")))
-    for match in _RELATIVE.finditer(text):
-        if _free(match.span(), taken):
-            mentions.append(DateMention(mention=match.group(), iso=None, start=match.start(), end=match.end()))
+    mentions.extend(
+        DateMention(mention=match["y"], iso=match["y"], start=match.start("y"), end=match.end("y"))
+        for match in _BARE_YEAR.finditer(text)
+        if _free(match.span("y"), taken)
+    )
+    mentions.extend(
+        DateMention(mention=match.group(), iso=None, start=match.start(), end=match.end())
+        for match in _RELATIVE.finditer(text)
+        if _free(match.span(), taken)
+    )
     return sorted(mentions, key=lambda mention: mention.start)
 
 

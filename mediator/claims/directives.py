@@ -14,28 +14,49 @@ from mediator.claims.text import Sentence
 
 __all__ = ["addressed_to_software"]
 
-_SOFTWARE = r"(?:ai|a\.i\.|assistant|chat ?bot|bot|chatgpt|gpt|llm|language model|model|software|program|system|computer|parser|classifier|extractor|intake tool|intake software|reader software|algorithm|machine reading)"
-_ORDER = r"(?:ignore|disregard|forget|override|bypass|skip|stop|output|print|return|respond|reply|answer|write|say|list|label|mark|classify|tag|add|include|insert|drop|omit|remove|delete|exclude|extract|treat|set|assume|pretend|act|report|rate|score|give|produce|generate|repeat|reveal|summarize|translate|never mention|always|do not|don't|you must|make sure|only)"
+_SOFTWARE = (
+    r"(?:ai|a\.i\.|assistant|chat ?bot|bot|chatgpt|gpt|llm|language model|model|software|program|system|"
+    r"computer|parser|classifier|extractor|intake tool|intake software|reader software|algorithm|"
+    r"machine reading)"
+)
+_ORDER = (
+    r"(?:ignore|disregard|forget|override|bypass|skip|stop|output|print|return|respond|reply|answer|write|"
+    r"say|list|label|mark|classify|tag|add|include|insert|drop|omit|remove|delete|exclude|extract|treat|"
+    r"set|assume|pretend|act|report|rate|score|give|produce|generate|repeat|reveal|summarize|translate|"
+    r"never mention|always|do not|don't|you must|make sure|only)"
+)
 
 _STRONG = re.compile(
     "|".join(
         (
-            r"\b(?:ignore|disregard|forget|override|ignora|ignore[ns]?|olvida)\b.{0,30}\b(?:above|previous|prior|earlier|preceding|instructions?|rules|prompt|everything|anterior(?:es)?|instrucciones|guidelines|guardrails)\b",
-            r"^[\s\[\(<{#*\"'/-]*(?:system|assistant|developer|user|admin|sistema)(?:\s+(?:prompt|message|note|override|instruction)s?)?\s*[\]\)>}]?\s*:",
-            r"<\|?/?\s*(?:system|im_start|im_end|assistant|inst|instructions?)\b|\[/?INST\]|###\s*(?:instruction|system)",
+            r"\b(?:ignore|disregard|forget|override|ignora|ignore[ns]?|olvida)\b.{0,30}\b(?:above|previous|prior|"
+            r"earlier|preceding|instructions?|rules|prompt|everything|anterior(?:es)?|instrucciones|guidelines|"
+            r"guardrails)\b",
+            r"^[\s\[\(<{#*\"'/-]*(?:system|assistant|developer|user|admin|sistema)(?:\s+(?:prompt|message|note|"
+            r"override|instruction)s?)?\s*[\]\)>}]?\s*:",
+            r"<\|?/?\s*(?:system|im_start|im_end|assistant|inst|instructions?)\b|\[/?INST\]|###\s*(?:instruction|"
+            r"system)",
             r"\byou are (?:now |no longer )(?:a |an |the |in )?\w+",
             r"\b(?:you are|you're|act as|pretend to be|eres) (?:a |an |the |una? )?(?:\w+ ){0,2}" + _SOFTWARE + r"\b",
-            rf"\b(?:note|notice|message|instructions?|command|attention|request|memo|order)s?\b.{{0,20}}\b(?:to|for|a|al|para)\s+(?:the |any |all |la |el |whatever |whoever )?(?:\w+[ -]){{0,3}}{_SOFTWARE}\b",
-            rf"^\W*(?:to|dear|hey|hello|attention|attn|para|al|for)[:,]?\s+(?:the |any |el |la |all )?(?:\w+ )?{_SOFTWARE}s?\b\s*[:,\-–—]",
+            rf"\b(?:note|notice|message|instructions?|command|attention|request|memo|order)s?\b.{{0,20}}\b(?:to|"
+            rf"for|a|al|para)\s+(?:the |any |all |la |el |whatever |whoever )?(?:\w+[ -]){{0,3}}{_SOFTWARE}\b",
+            rf"^\W*(?:to|dear|hey|hello|attention|attn|para|al|for)[:,]?\s+(?:the |any |el |la |"
+            rf"all )?(?:\w+ )?{_SOFTWARE}s?\b\s*[:,\-–—]",
             rf"^\W*(?:attention[:,]?\s+)?{_SOFTWARE}s?\s*[:,]\s*(?:please |you must |now )?{_ORDER}\b",
             rf"\bif you are an? (?:\w+ )?{_SOFTWARE}\b",
-            rf"\b(?:the |this |any |whatever |an? )(?:\w+ )?{_SOFTWARE} (?:reading|processing|that reads|which reads|must|should|shall|is to|has to)\b",
+            rf"\b(?:the |this |any |whatever |an? )(?:\w+ )?{_SOFTWARE} (?:reading|processing|that reads|"
+            rf"which reads|must|should|shall|is to|has to)\b",
             r"\bas an? (?:ai|language model|assistant)\b",
-            r"\b(?:respond|reply|answer|output|return)\b (?:only|just|exactly|with only|in|with)\b.{0,30}\b(?:json|yaml|xml|empty list|the word|nothing|no claims?|\[\]|yes|no)\b",
-            r"\b(?:add|include|insert|drop|remove|delete|omit|output|extract|list|label|classify|tag|mark|flag|record|count|report|set)\b.{0,60}\b(?:claims?|labels?|categor(?:y|ies)|taxonomy|plaintiff|defendant|confidence|no[_ ]claim|actionable|json|claim types?|element)\b.{0,40}$",
+            r"\b(?:respond|reply|answer|output|return)\b (?:only|just|exactly|with only|in|"
+            r"with)\b.{0,30}\b(?:json|yaml|xml|empty list|the word|nothing|no claims?|\[\]|yes|no)\b",
+            r"\b(?:add|include|insert|drop|remove|delete|omit|output|extract|list|label|classify|tag|mark|flag|"
+            r"record|count|report|set)\b.{0,60}\b(?:claims?|labels?|categor(?:y|ies)|taxonomy|plaintiff|defendant|"
+            r"confidence|no[_ ]claim|actionable|json|claim types?|element)\b.{0,40}$",
             r"\btreat\b.{1,60}\bas (?:the |a )?(?:plaintiff|defendant|witness|fact|true|proven|evidence|verified)\b",
-            r"\b(?:end|begin|start|new|fin) (?:of )?(?:instructions?|prompt|system|user input|story|narrative|text)\b\W*$",
-            r"\b(?:print|reveal|show|repeat|output)\b.{0,20}\b(?:your|the|hidden|system) (?:\w+ )?(?:prompt|instructions|rules)\b",
+            r"\b(?:end|begin|start|new|fin) (?:of )?(?:instructions?|prompt|system|user input|story|narrative|"
+            r"text)\b\W*$",
+            r"\b(?:print|reveal|show|repeat|output)\b.{0,20}\b(?:your|the|hidden|system) (?:\w+ )?(?:prompt|"
+            r"instructions|rules)\b",
             r"\bdeveloper mode\b|\bjailbreak\b|\bprompt injection\b",
         )
     ),

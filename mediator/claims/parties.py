@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mediator.claims.lexicon import word_set
 from mediator.claims.report import Party, Role
 
 __all__ = ["find_parties"]
@@ -19,91 +20,82 @@ _JOIN = r"(?:&|of|and|the|de|del|la|for)"
 _RUN = rf"{_CAP}(?:\s+(?:{_JOIN}\s+){{0,2}}{_CAP})*"
 _TITLE = r"(?:Mr|Mrs|Ms|Dr|Sgt|Lt|Capt|Sra?|Officers?|Deputy|Deputies|Detective|Sergeant|Nurse|Judge|Don|Doña)\.?"
 _SELF = re.compile(
-    rf"(?:[Mm]y name is|[Mm]y name's|[Mm]y full name is|[Mm]e llamo|[Mm]i nombre es|[Ss]oy|\bI am|\bI[’']m|[Tt]his is|[Ss]igned,?"
-    rf"|[Cc]aller:?|\b[Cc]lient:|\bTenant:|\b[Cc]omplainant:?|\bWorker:|\bConsumer:|\bPatient:|\b[Nn]ame:)\s+(?P<name>{_TITLE}\s+)?(?P<run>{_CAP}(?:\s+{_CAP}){{0,3}})"
+    rf"(?:[Mm]y name is|[Mm]y name's|[Mm]y full name is|[Mm]e llamo|[Mm]i nombre es|[Ss]oy|\bI am|\bI[’']m|"
+    rf"[Tt]his is|[Ss]igned,?"
+    rf"|[Cc]aller:?|\b[Cc]lient:|\bTenant:|\b[Cc]omplainant:?|\bWorker:|\bConsumer:|\bPatient:|"
+    rf"\b[Nn]ame:)\s+(?P<name>{_TITLE}\s+)?(?P<run>{_CAP}(?:\s+{_CAP}){{0,3}})"
 )
 _TITLED = re.compile(rf"\b(?P<run>{_TITLE}\s+{_CAP}(?:\s+(?:and\s+)?{_CAP}){{0,3}})")
 _NAMED = re.compile(rf"\b{_RUN}")
 _ORGANISATION = re.compile(
-    r"\b(?:Inc|LLC|Ltd|Corp|Co|Company|Apartments?|Bank|Hospital|Clinic|Care|Services?|Solutions|Rentals?|Homes?|Property|"
+    r"\b(?:Inc|LLC|Ltd|Corp|Co|Company|Apartments?|Bank|Hospital|Clinic|Care|Services?|Solutions|Rentals?|"
+    r"Homes?|Property|"
     r"Properties|Management|Realty|Motors?|Auto|Group|Systems?|Logistics|Foods?|Market|Store|Stores|Supply|Plastics|"
-    r"Warehousing|Storage|Linen|Solar|Screening|Collections?|Credit|Recovery|Department|Police|Sheriff|County|City|School|"
+    r"Warehousing|Storage|Linen|Solar|Screening|Collections?|Credit|Recovery|Department|Police|Sheriff|"
+    r"County|City|School|"
     r"District|University|College|Restaurant|Grill|Diner|Cafe|Café|Hotel|Inn|Motel|Construction|Roofing|Fence|Builders|"
     r"Contractors?|Landscaping|Dental|Health|Medical|Pharmacy|Partners|Associates|Agency|Staffing|Insurance|Financial|"
-    r"Mortgage|Lending|Capital|Towers?|Terrace|Village|Estates|Manor|Gardens|Place|Court|Industries|Manufacturing|Mills?|"
-    r"Farms?|Dairy|Bakery|Salon|Spa|Gym|Fitness|Club|Center|Centre|Depot|Direct|Direct|Express|Transport|Trucking|Freight|"
-    r"Energy|Electric|Plumbing|Heating|Cleaning|Security|Media|News|Church|Academy|Daycare|Nursery|Nursing|Rehab|Living|"
+    r"Mortgage|Lending|Capital|Towers?|Terrace|Village|Estates|Manor|Gardens|Place|Court|Industries|"
+    r"Manufacturing|Mills?|"
+    r"Farms?|Dairy|Bakery|Salon|Spa|Gym|Fitness|Club|Center|Centre|Depot|Direct|Direct|Express|Transport|"
+    r"Trucking|Freight|"
+    r"Energy|Electric|Plumbing|Heating|Cleaning|Security|Media|News|Church|Academy|Daycare|Nursery|"
+    r"Nursing|Rehab|Living|"
     r"Brothers|Bros|Sons|Works|Tools?|Electronics|Appliances?|Toys|Cycles?|Labs?|Laboratories|Pharma|Imports?|Packing|"
-    r"Jail|Prison|Facility|Authority|Housing|Communities|Residential|Investments?|Holdings|Enterprises|Studios?|Cars?)\b"
+    r"Jail|Prison|Facility|Authority|Housing|Communities|Residential|Investments?|Holdings|Enterprises|"
+    r"Studios?|Cars?)\b"
 )
-_AGENCIES = frozenset(
-    [
-        "EEOC",
-        "HUD",
-        "OSHA",
-        "CFPB",
-        "FTC",
-        "IRS",
-        "DOL",
-        "NLRB",
-        "USCIS",
-        "ICE",
-        "CPS",
-        "FBI",
-        "DMV",
-        "ER",
-        "ICU",
-        "HR",
-        "DFEH",
-        "DCFS",
-        "FMLA",
-        "ADA",
-        "VA",
-        "SSDI",
-        "SSI",
-        "SSA",
-        "PTSD",
-        "OT",
-        "GPS",
-        "BBB",
-        "FDA",
-        "EPA",
-        "USPS",
-        "CEO",
-        "TV",
-        "UPS",
-        "I",
-        "A",
-        "OK",
-        "MRI",
-        "CT",
-        "Title",
-        "USA",
-        "US",
-    ]
+_AGENCIES = word_set(
+    "EEOC HUD OSHA CFPB FTC IRS DOL NLRB USCIS ICE CPS FBI DMV ER ICU HR DFEH DCFS FMLA ADA VA SSDI SSI SSA "
+    "PTSD OT GPS BBB FDA EPA USPS CEO TV UPS I A OK MRI CT Title USA US"
 )
-_NOT_NAMES = frozenset(
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December", "Jan", "Feb", "Mar", "Apr", "Jun", "Jul", "Aug", "Sep", "Sept", "Oct", "Nov", "Dec", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "Christmas", "Thanksgiving", "Easter", "Halloween", "The", "A", "An", "I", "I'm", "I’m", "I've", "I’ve", "I'd", "I’d", "I'll", "My", "We", "Our", "They", "He", "She", "It", "His", "Her", "Their", "This", "That", "These", "Those", "There", "Then", "When", "What", "Who", "Why", "How", "After", "Before", "Since", "Until", "On", "In", "At", "By", "For", "From", "To", "And", "But", "Or", "So", "If", "As", "Not", "No", "Now", "One", "Two", "Three", "Four", "Five", "Also", "Because", "Please", "Every", "Each", "Some", "All", "Any", "Both", "Nobody", "Everyone", "Someone", "Only", "Just", "Even", "Still", "Later", "Last", "Next", "Hola", "El", "La", "Los", "Las", "Mi", "Mis", "Su", "Sus", "Yo", "Ella", "Ellos", "Nosotros", "Desde", "Cuando", "Pero", "Por", "Para", "Con", "Sin", "No", "Tengo", "Soy", "Estoy", "Hay", "English", "Spanish", "American", "Mexican", "Black", "White", "Latino", "Latina", "Hispanic", "Asian", "African", "Muslim", "Christian", "Jewish", "Catholic", "Facebook", "Google", "Yelp", "Instagram", "WhatsApp", "Zelle", "Venmo", "Craigslist", "Medicaid", "Medicare", "God", "Sir", "Ma'am", "Mom", "Dad", "Hotline", "Caller", "Client", "Dealer", "Manager", "Boss", "Landlord", "Owner", "Doctor", "Police", "Officer", "Judge", "Court", "Ignore", "System", "Important", "Note", "Write", "Say", "Thanks", "Thank", "Yes", "Hi", "Hello", "Dear", "Ever", "Once", "While", "During", "About", "Around", "Under", "Over", "Between", "Instead", "Nothing", "Everything", "Anyway", "Maybe", "Is", "Are", "Was", "Were", "Do", "Did", "Does", "Has", "Have", "Had", "Can", "Could", "Would", "Should", "Will", "Its", "It's", "It’s", "That's", "That’s", "He's", "She's", "They're", "You", "Your", "Rent", "Texas", "California", "Florida", "York", "Ohio", "Nevada", "Boston", "Chicago", "Houston", "Phoenix", "Detroit", "Reno", "Atlanta", "Dallas", "Miami", "Seattle", "Flint", "Georgia", "Arizona", "Michigan", "Virginia", "Carolina", "Jersey", "Oregon", "Washington", "Illinois", "Kentucky", "Tennessee", "Missouri", "Utah"]
-)  # fmt: skip
+_NOT_NAMES = word_set(
+    "January February March April May June July August September October November December Jan Feb Mar Apr "
+    "Jun Jul Aug Sep Sept Oct Nov Dec Monday Tuesday Wednesday Thursday Friday Saturday Sunday Christmas "
+    "Thanksgiving Easter Halloween The A An I I'm I’m I've I’ve I'd I’d I'll My We Our They He She It His Her "
+    "Their This That These Those There Then When What Who Why How After Before Since Until On In At By For "
+    "From To And But Or So If As Not No Now One Two Three Four Five Also Because Please Every Each Some All "
+    "Any Both Nobody Everyone Someone Only Just Even Still Later Last Next Hola El La Los Las Mi Mis Su Sus "
+    "Yo Ella Ellos Nosotros Desde Cuando Pero Por Para Con Sin No Tengo Soy Estoy Hay English Spanish "
+    "American Mexican Black White Latino Latina Hispanic Asian African Muslim Christian Jewish Catholic "
+    "Facebook Google Yelp Instagram WhatsApp Zelle Venmo Craigslist Medicaid Medicare God Sir Ma'am Mom Dad "
+    "Hotline Caller Client Dealer Manager Boss Landlord Owner Doctor Police Officer Judge Court Ignore System "
+    "Important Note Write Say Thanks Thank Yes Hi Hello Dear Ever Once While During About Around Under Over "
+    "Between Instead Nothing Everything Anyway Maybe Is Are Was Were Do Did Does Has Have Had Can Could Would "
+    "Should Will Its It's It’s That's That’s He's She's They're You Your Rent Texas California Florida York "
+    "Ohio Nevada Boston Chicago Houston Phoenix Detroit Reno Atlanta Dallas Miami Seattle Flint Georgia "
+    "Arizona Michigan Virginia Carolina Jersey Oregon Washington Illinois Kentucky Tennessee Missouri Utah"
+)
 _BYSTANDER = re.compile(
     r"\b(?:my|our|mi) (?:\w+ ){0,2}?(?:wife|husband|mother|mom|father|dad|sister|brother|son|daughter|kid|child|friend|"
-    r"cousin|aunt|uncle|girlfriend|boyfriend|partner|grandson|granddaughter|esposo|esposa|hija|hijo|mamá|hermana|hermano|"
+    r"cousin|aunt|uncle|girlfriend|boyfriend|partner|grandson|granddaughter|esposo|esposa|hija|hijo|mamá|"
+    r"hermana|hermano|"
     r"lawyer|attorney|union rep|therapist),?\s+$",
     re.IGNORECASE,
 )
 _WITNESS = re.compile(
-    r"\b(?:my|our|a|the) (?:\w+ ){0,2}?(?:co-?worker|neighbou?r|witness|classmate|roommate|bystander|passenger|customer),?\s+$",
+    r"\b(?:my|our|a|the) (?:\w+ ){0,2}?(?:co-?worker|neighbou?r|witness|classmate|roommate|bystander|"
+    r"passenger|customer),?\s+$",
     re.IGNORECASE,
 )
-_WITNESS_AFTER = re.compile(r"^,?\s*(?:\([^)]*\)\s*)?(?:who\s+)?(?:saw|heard|witnessed|was there|can confirm|will testify|recorded|filmed)\b", re.IGNORECASE)  # fmt: skip
+_WITNESS_AFTER = re.compile(
+    r"^,?\s*(?:\([^)]*\)\s*)?(?:who\s+)?(?:saw|heard|witnessed|was there|can confirm|will testify|"
+    r"recorded|filmed)\b",
+    re.IGNORECASE,
+)
 _OTHER_SIDE = re.compile(
-    r"\b(?:(?:my|our|the|a|an|mi|his|her|their|another) (?:\w+[ -]){0,3}?(?:boss|manager|supervisor|super|owner|landlord|landlady|"
-    r"lead|foreman|director|principal|doctor|dentist|surgeon|nurse|driver|contractor|neighbor|neighbour|dealer|salesman|"
-    r"agent|officer|deputy|guard|coach|employer|company|collector|ex-boss|ex|roommate|captain|chef|builder|mechanic|store|"
+    r"\b(?:(?:my|our|the|a|an|mi|his|her|their|another) (?:\w+[ -]){0,3}?(?:boss|manager|supervisor|super|"
+    r"owner|landlord|landlady|"
+    r"lead|foreman|director|principal|doctor|dentist|surgeon|nurse|driver|contractor|neighbor|neighbour|"
+    r"dealer|salesman|"
+    r"agent|officer|deputy|guard|coach|employer|company|collector|ex-boss|ex|roommate|captain|chef|"
+    r"builder|mechanic|store|"
     r"hospital|clinic|shop|seller|casero|dueño|dueña|jefe|jefa|patrón|pal|guy|man|woman|tenant|lender|bank|agency|firm|"
     r"sublet landlord|vice president|president|editor|client|customer)(?: (?:named|called|llamad[oa]))?,?|"
-    r"\b(?:work(?:ed|s|ing)?|clean(?:ed)?|drive|drove|cook(?:ed)?|hired|employed) (?:for|at|by|with)|rent(?:ed|s|ing)? (?:\w+ ){0,3}?(?:from|with|by)|"
-    r"bought (?:\w+ ){0,6}?(?:from|at)|paid|sued|hired|lent(?: my \w+)?|loaned|called|named|by|against|con|para|at|from|"
+    r"\b(?:work(?:ed|s|ing)?|clean(?:ed)?|drive|drove|cook(?:ed)?|hired|employed) (?:for|at|by|with)|"
+    r"rent(?:ed|s|ing)? (?:\w+ ){0,3}?(?:from|with|by)|"
+    r"bought (?:\w+ ){0,6}?(?:from|at)|paid|sued|hired|lent(?: my \w+)?|loaned|called|named|by|against|"
+    r"con|para|at|from|"
     r"went to|calls from|signed (?:\w+ ){0,3}?with|treated (?:at|by)|hit by)\s+(?:the\s+)?$",
     re.IGNORECASE,
 )

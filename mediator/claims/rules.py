@@ -15,8 +15,10 @@ from mediator.claims.text import Sentence
 __all__ = ["apply_labelling_rules"]
 
 _FICTION = re.compile(
-    r"\b(?:(?:writing|wrote|write|reading|working on) (?:a|my|an|this|the) (?:\w+ ){0,3}(?:novel|story|screenplay|script|play|"
-    r"paper|essay|thesis|book|article|blog|podcast|homework|exam)|for (?:my|a|an) (?:\w+ ){0,2}(?:class|homework|exam|moot court|assignment)|"
+    r"\b(?:(?:writing|wrote|write|reading|working on) (?:a|my|an|this|the) (?:\w+ ){0,3}(?:novel|story|"
+    r"screenplay|script|play|"
+    r"paper|essay|thesis|book|article|blog|podcast|homework|exam)|for (?:my|a|an) (?:\w+ ){0,2}(?:class|"
+    r"homework|exam|moot court|assignment)|"
     r"(?:moot court|mock trial|bar exam|hypothetical(?:ly)?|movie|tv show|episode|podcast))\b",
     re.IGNORECASE,
 )
@@ -30,7 +32,10 @@ _PER_CLAIM_DENIAL = {
     "defamation": r"(?:defam|slander|libel)\w*",
     "housing_discrimination": r"discriminat\w*",
 }
-_DENIAL = r"\b(?:no|not|never|wasn['’]?t|isn['’]?t|there was no|without any|don['’]?t (?:think|believe|claim))\b[^.;,]{0,30}\b"
+_DENIAL = (
+    r"\b(?:no|not|never|wasn['’]?t|isn['’]?t|there was no|without any|don['’]?t (?:think|believe|"
+    r"claim))\b[^.;,]{0,30}\b"
+)
 
 
 def apply_labelling_rules(

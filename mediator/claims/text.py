@@ -6,83 +6,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mediator.claims.lexicon import word_set
+
 __all__ = ["Sentence", "sentences", "windows"]
 
-_ABBREVIATIONS = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "jr",
-        "sr",
-        "st",
-        "ave",
-        "blvd",
-        "rd",
-        "apt",
-        "no",
-        "nos",
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "llc",
-        "sgt",
-        "lt",
-        "capt",
-        "cpl",
-        "det",
-        "ofc",
-        "prof",
-        "gen",
-        "gov",
-        "rep",
-        "sen",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "vs",
-        "etc",
-        "approx",
-        "dept",
-        "est",
-        "fig",
-        "hon",
-        "mt",
-        "ft",
-        "sra",
-        "dra",
-        "srta",
-        "lic",
-        "ing",
-        "av",
-        "u.s",
-        "a.m",
-        "p.m",
-        "d.c",
-        "e.g",
-        "i.e",
-        "mon",
-        "tue",
-        "wed",
-        "thu",
-        "fri",
-        "sat",
-    ]
+_ABBREVIATIONS = word_set(
+    "mr mrs ms dr jr sr st ave blvd rd apt no nos inc ltd co corp llc sgt lt capt cpl det ofc prof gen gov "
+    "rep sen jan feb mar apr jun jul aug sep sept oct nov dec vs etc approx dept est fig hon mt ft sra dra "
+    "srta lic ing av u.s a.m p.m d.c e.g i.e mon tue wed thu fri sat"
 )
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)")
 _BREAK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*•–—]|\d{1,2}[.)/-]|[A-Z]))|\n")
-_SHORT = 25
 
 
 @dataclass(frozen=True, slots=True)

