@@ -11,9 +11,9 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.base import ThreadedBackend
 from backends.exceptions import (
@@ -23,14 +23,20 @@ from backends.exceptions import (
     InvalidRequestError,
     ProviderUnavailableError,
 )
-from backends.local.jobs import Generation, Outcome, Ticket
+from backends.local.async_tickets import aticket_items
+from backends.local.embeddings import SentenceEmbedder
+from backends.local.jobs import Generation, Outcome, Scoring, Ticket
 from backends.local.json_grammar import json_grammar
 from backends.local.llama_engine import EngineStats
 from backends.local.llama_model import checked_header
 from backends.local.llama_runtime import LlamaRuntime, RuntimeSettings, open_llama
 from backends.local.sampling import Sampling
 from backends.local.shared import SharedModel
-from backends.types import Completion, Health, Request, StreamItem, Usage
+from backends.types import Completion, Health, Prompt, Request, StreamItem, Usage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["WorkstationBackend"]
 
@@ -90,6 +96,7 @@ class WorkstationBackend(ThreadedBackend):
         self._chat_format = chat_format
         self._idle_seconds = idle_seconds
         self._log_level = logging.INFO if verbose else logging.DEBUG
+        self._sentences = SentenceEmbedder(idle_seconds=idle_seconds)
         self._lock = threading.Lock()
         self._shared: SharedModel[LlamaRuntime] | None = None
         self._closed = False
@@ -104,6 +111,22 @@ class WorkstationBackend(ThreadedBackend):
         detail = f"{header.path.name} ({header.quantisation}) is {'loaded' if loaded else 'there'}"
         return Health(ok=True, detail=detail, provider=self.id, model=header.path.stem, local=True)
 
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """A vector of length 1 for each text, by the packaged sentence model; a chat model has no good ones."""
+        with self._described():
+            return self._sentences.embed(texts)
+
+    def score(self, prompt: Prompt, candidates: Sequence[str], timeout: float | None = None) -> list[float]:
+        """How likely the model is to begin its answer with each candidate, as natural logarithms."""
+        request = self._request(prompt, {"timeout": timeout})
+        with self._described(), self._model().use(request.deadline) as llama:
+            tickets = [llama.run(ticket) for ticket in self._score_tickets(llama, request, candidates)]
+            try:
+                return [ticket.result().log_likelihood for ticket in tickets]
+            finally:
+                for ticket in tickets:
+                    ticket.cancel()
+
     def stats(self) -> EngineStats:
         """What the engine has done since the model was loaded; zeros when it is not."""
         if self._shared is None or not self._shared.loaded:
@@ -117,6 +140,7 @@ class WorkstationBackend(ThreadedBackend):
             shared, self._shared, self._closed = self._shared, None, True
         if shared is not None:
             shared.release()
+        self._sentences.close()
 
     # -- one call -----------------------------------------------------------------------------
 
@@ -134,6 +158,34 @@ class WorkstationBackend(ThreadedBackend):
                 for item in items:
                     yield self._completion(llama, item, started) if isinstance(item, Outcome) else item
 
+    async def acomplete(self, prompt: Prompt, **options: Any) -> Completion:
+        async with contextlib.aclosing(self._aitems(self._request(prompt, options), streaming=False)) as items:
+            async for item in items:
+                if isinstance(item, Completion):
+                    return item
+        raise AssertionError("a generation ends with a completion or an error")
+
+    async def astream_items(self, prompt: Prompt, **options: Any) -> AsyncIterator[StreamItem]:
+        async with contextlib.aclosing(self._aitems(self._request(prompt, options), streaming=True)) as items:
+            async for item in items:
+                yield item
+
+    async def _aitems(self, request: Request, *, streaming: bool) -> AsyncGenerator[StreamItem]:
+        """No thread waits for the tokens: hundreds of calls can wait at once, and a cancelled one stops."""
+        started = time.monotonic()
+
+        def begin(notify: Callable[[], None]) -> tuple[LlamaRuntime, Ticket, contextlib.ExitStack]:
+            with contextlib.ExitStack() as stack:
+                llama = stack.enter_context(self._model().use(request.deadline))
+                ticket = llama.run(self._ticket(llama, request, streaming=streaming, notify=notify))
+                stack.callback(ticket.cancel)
+                return llama, ticket, stack.pop_all()
+
+        with self._described():
+            async with contextlib.aclosing(aticket_items(begin)) as items:
+                async for llama, item in items:
+                    yield self._completion(llama, item, started) if isinstance(item, Outcome) else item
+
     def _model(self) -> SharedModel[LlamaRuntime]:
         with self._lock:
             if self._closed:
@@ -142,27 +194,42 @@ class WorkstationBackend(ThreadedBackend):
                 self._shared = open_llama(self._settings, self._idle_seconds)
             return self._shared
 
-    def _ticket(self, llama: LlamaRuntime, request: Request, *, streaming: bool) -> Ticket:
+    def _prompt_tokens(self, llama: LlamaRuntime, request: Request, answer: int) -> tuple[int, ...]:
+        """The prompt, which leaves room for at least ``answer`` more tokens."""
         tokens = tuple(llama.chat(self._chat_format).tokens(request.messages))
-        room = llama.n_ctx - len(tokens)
-        if room < 1:
+        excess = len(tokens) + answer - llama.n_ctx
+        if excess > 0:
             raise ContextLengthError(
                 f"the prompt has {len(tokens):,} tokens and the context holds {llama.n_ctx:,}, of which the answer "
-                f"needs one: {1 - room:,} too many; shorten the prompt or set a larger n_ctx",
+                f"needs {answer:,}: {excess:,} too many; shorten the prompt or set a larger n_ctx",
                 tokens=len(tokens),
                 limit=llama.n_ctx,
             )
+        return tokens
+
+    def _score_tickets(self, llama: LlamaRuntime, request: Request, candidates: Sequence[str]) -> list[Ticket]:
+        if isinstance(candidates, str) or not all(isinstance(text, str) and text for text in candidates):
+            raise InvalidRequestError("candidates must be a list of non-empty texts")
+        answers = [llama.model.tokenize(text, special=False) for text in candidates]
+        prompt = self._prompt_tokens(llama, request, max(map(len, answers), default=0))
+        return [Ticket(Scoring((*prompt, *answer), len(prompt), request.deadline)) for answer in answers]
+
+    def _ticket(
+        self, llama: LlamaRuntime, request: Request, *, streaming: bool, notify: Callable[[], None] | None = None
+    ) -> Ticket:
+        tokens = self._prompt_tokens(llama, request, 1)
         options = dict(request.options)
         return Ticket(
             Generation(
                 tokens=tokens,
-                max_tokens=min(options.pop("max_tokens", DEFAULT_MAX_TOKENS), room),
+                max_tokens=min(options.pop("max_tokens", DEFAULT_MAX_TOKENS), llama.n_ctx - len(tokens)),
                 stop=options.pop("stop", ()),
                 sampling=self._sampling(options),
                 grammar=None if request.json_schema is None else json_grammar(request.json_schema),
                 deadline=request.deadline,
                 streaming=streaming,
-            )
+            ),
+            notify,
         )
 
     @staticmethod

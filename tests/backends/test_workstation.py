@@ -278,3 +278,68 @@ def test_verbose_logs_each_call_at_info_and_never_its_text(
     assert record.levelname == level
     assert "pomegranate" not in record.getMessage()
     assert answer not in record.getMessage()
+
+
+def test_scores_are_the_models_own_log_likelihoods(backend: WorkstationBackend) -> None:
+    prompt = "Is the sky blue? Answer yes or no."
+    yes, no, nonsense = backend.score(prompt, ["Yes", "No", "xylophone quartz"])
+    assert nonsense < min(yes, no) < 0
+    assert backend.score(prompt, ["No", "Yes"]) == [no, yes]
+
+
+def test_a_score_is_the_sum_over_the_tokens(backend: WorkstationBackend) -> None:
+    with backend._model().use() as llama:
+        pieces = [llama.model.text([token]) for token in llama.model.tokenize("The sky", special=False)]
+    prompt = [{"role": "user", "content": "What is blue?"}]
+    (whole,) = backend.score(prompt, ["".join(pieces)])
+    (first,) = backend.score(prompt, [pieces[0]])
+    assert whole < first < 0
+
+
+def test_no_candidates_give_no_scores(backend: WorkstationBackend) -> None:
+    assert backend.score("x", []) == []
+
+
+@pytest.mark.parametrize("candidates", ["yes", ["yes", ""], [1]])
+def test_candidates_must_be_texts(backend: WorkstationBackend, candidates: object) -> None:
+    with pytest.raises(InvalidRequestError, match="candidates"):
+        backend.score("x", candidates)
+
+
+def test_embeddings_come_from_the_sentence_model(backend: WorkstationBackend) -> None:
+    assert backend.embed(["one", "two"]).shape == (2, 384)
+
+
+async def test_many_asynchronous_callers_wait_without_threads(backend: WorkstationBackend) -> None:
+    answers = await asyncio.gather(*(backend.acomplete("Say hello.", max_tokens=3) for _ in range(40)))
+    assert len({answer.text for answer in answers}) == 1
+
+
+async def test_a_cancelled_task_stops_its_generation(backend: WorkstationBackend) -> None:
+    before = backend.stats().generated_tokens
+    stream = backend.astream("Tell me a very long story.", max_tokens=900)
+    await anext(stream)
+    await stream.aclose()
+    await backend.agenerate("Hello", max_tokens=2)
+    assert backend.stats().generated_tokens - before < 900
+
+
+async def test_an_asynchronous_deadline_ends_the_call(backend: WorkstationBackend) -> None:
+    with pytest.raises(BackendTimeoutError):
+        await backend.agenerate("Tell me a story.", max_tokens=900, timeout=0.05)
+    assert await backend.agenerate("Hello", max_tokens=2) != ""
+
+
+async def test_a_task_cancelled_while_the_model_loads_leaves_nothing_in_use() -> None:
+    backend = WorkstationBackend(n_ctx=224, n_threads=1)
+    task = asyncio.create_task(backend.agenerate("Hello", max_tokens=2))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(backend.generate, "Hello", max_tokens=2)
+    shared = backend._model()
+    backend.close()
+    async with asyncio.timeout(30):
+        while shared.loaded:
+            await asyncio.sleep(0)
