@@ -100,7 +100,7 @@ class _SealedReader(io.RawIOBase):
         self._index = -1
         self._chunk = b""
         if size == 0:
-            self._pull()  # nobody will read the one chunk there is, and it proves that the content is empty
+            self._advance_to(0)  # nobody will read the one chunk there is, and it proves that the content is empty
 
     def readable(self) -> bool:
         return True
