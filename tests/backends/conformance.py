@@ -117,6 +117,23 @@ def the_asynchronous_faces_answer_too(backend: Backend) -> None:
     assert "".join(items[:-1]) == items[-1].text
 
 
+def one_event_loop_after_another_is_served(backend: Backend) -> None:
+    texts = [asyncio.run(backend.agenerate(PROMPT, max_tokens=4)) for _ in range(2)]
+
+    assert all(texts)
+
+
+def a_cancelled_call_leaves_the_backend_usable(backend: Backend) -> None:
+    async def cancel_then_call() -> str:
+        task = asyncio.create_task(backend.agenerate(PROMPT, max_tokens=4))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)  # it may have been too quick to be cancelled
+        return await backend.agenerate(PROMPT, max_tokens=4)
+
+    assert asyncio.run(cancel_then_call())
+
+
 def many_threads_use_one_backend(backend: Backend) -> None:
     with ThreadPoolExecutor(4) as pool:
         texts = list(pool.map(lambda _: backend.generate(PROMPT, max_tokens=4), range(8)))
@@ -181,6 +198,8 @@ PROMISES: tuple[Callable[[Backend], None], ...] = (
     stream_yields_text_only,
     a_reader_that_stops_early_leaves_the_backend_usable,
     the_asynchronous_faces_answer_too,
+    one_event_loop_after_another_is_served,
+    a_cancelled_call_leaves_the_backend_usable,
     many_threads_use_one_backend,
     a_batch_keeps_its_length_and_takes_nothing,
     structured_answers_fit_the_schema,

@@ -68,6 +68,10 @@ def test_each_rule(stream: bytes, expected: list[SseEvent]) -> None:
     assert parse(stream) == expected
 
 
+def test_a_line_end_split_between_chunks_is_one_line_end() -> None:
+    assert parse(b"data: a\r", b"\ndata: b\r\n\r\n") == [SseEvent("a\nb")]
+
+
 def test_a_line_without_an_end_does_not_fill_the_memory() -> None:
     with pytest.raises(MalformedResponseError, match="8 MiB"):
         parse(*[b"x" * 2**20] * 10)
