@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mediator.claims.taxonomy import load_taxonomy
 from mediator.claims.text import Sentence
 
 __all__ = ["addressed_to_software"]
@@ -25,6 +26,8 @@ _ORDER = (
     r"set|assume|pretend|act|report|rate|score|give|produce|generate|repeat|reveal|summarize|translate|"
     r"never mention|always|do not|don't|you must|make sure|only)"
 )
+
+_IDS = tuple(re.escape(claim.id) for claim in load_taxonomy().claims if "_" in claim.id)
 
 _STRONG = re.compile(
     "|".join(
@@ -57,19 +60,32 @@ _STRONG = re.compile(
             r"text)\b\W*$",
             r"\b(?:print|reveal|show|repeat|output)\b.{0,20}\b(?:your|the|hidden|system) (?:\w+ )?(?:prompt|"
             r"instructions|rules)\b",
-            r"\bdeveloper mode\b|\bjailbreak\b|\bprompt injection\b",
+            r"\b(?:developer|admin|debug|god|dan|root) mode\b|\bjailbreak\b|\bprompt injection\b|\bsystem prompt\b",
+            r"\byou are dan\b|\byou have no (?:rules|restrictions|limits|filters|guidelines)\b",
+            r"\b(?:new|updated|special|secret|hidden|final|nuevas) (?:instructions?|instrucciones)\s*:",
+            r"^\W*override\b\s*[:,]",
+            r"^\W*(?:please )?(?:translate|summari[sz]e|rewrite|paraphrase) (?:the |this |all )?(?:above|text|"
+            r"story|previous)\b",
+            rf"^\W*(?:please |also |and |now |then )*{_ORDER}\b.{{0,80}}\b(?:discrimination|defamation|negligence|"
+            rf"malpractice|"
+            r"retaliation|harassment|battery|wrongful(?:ly)? terminat\w+|liability|immigration matter|"
+            r"family matter|fraud|"
+            r"breach of contract|statute|damages|lawsuit value)\b",
+            # The ids of the claim types are words of the software; people do not write them.
+            rf"\b(?:{'|'.join(_IDS)})\b",
         )
     ),
     re.IGNORECASE | re.DOTALL,
 )
 _FIRST_PERSON = re.compile(r"^\W*(?:i|we|my|he|she|they|it|our|the (?:boss|manager|owner))\b", re.IGNORECASE)
 _FOLLOW_UP = re.compile(rf"^\W*(?:then |and |also |now |please |instead,? )*{_ORDER}\b", re.IGNORECASE)
+_NO_SPEECH = ("<!--", "{{")
 _BRACKETED = re.compile(r"\[[^\[\]]{8,400}\]|<!--.{4,400}?-->|\{\{[^{}]{4,400}\}\}|<<[^<>]{4,400}>>", re.DOTALL)
 
 
 def addressed_to_software(text: str, parts: Sequence[Sentence]) -> list[Sentence]:
     """The spans of ``text`` that address the software, in order, none overlapping."""
-    spans = [match.span() for match in _BRACKETED.finditer(text) if _STRONG.search(match.group().strip("[]<>{}!- "))]
+    spans = [match.span() for match in _BRACKETED.finditer(text) if _is_note_to_software(match.group())]
     after_one = False
     for part in parts:
         if any(start <= part.start and part.end <= end for start, end in spans):
@@ -80,6 +96,11 @@ def addressed_to_software(text: str, parts: Sequence[Sentence]) -> list[Sentence
             spans.append((part.start, part.end))
         after_one = direct
     return [Sentence(text[start:end], start, end) for start, end in _merged(spans)]
+
+
+def _is_note_to_software(bracketed: str) -> bool:
+    """Comments of mark-up and templates are no speech of a person's at all."""
+    return bracketed.startswith(_NO_SPEECH) or _STRONG.search(bracketed.strip("[]<> ")) is not None
 
 
 def _is_direct(sentence: str) -> bool:
