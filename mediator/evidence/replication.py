@@ -140,12 +140,18 @@ class Replicator:
         self._replicas = replicas
         self._wake = threading.Event()
         self._ended = threading.Event()
+        self._idle = threading.Event()
         self._thread = threading.Thread(target=self._run, name="evidence-replication", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
         """Something was submitted."""
+        self._idle.clear()
         self._wake.set()
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Wait until nothing waits for a replica; whether that came about in time."""
+        return self._idle.wait(timeout)
 
     def close(self) -> None:
         """Stop after the content that is being sent, if that is soon; the queue keeps the rest."""
@@ -164,5 +170,7 @@ class Replicator:
             else:
                 left = any(report.waiting for report in reports)
             pause = min(pause * 2, _LAST_PAUSE_S) if left else _FIRST_PAUSE_S
+            if not left and not self._wake.is_set():
+                self._idle.set()
             # While a replica is away a new submission does not hurry it; when nothing waits, one wakes us.
             (self._ended if left else self._wake).wait(pause if left else None)

@@ -112,9 +112,8 @@ def test_a_passphrase_opens_the_store_again(tmp_path):
         cid = store.submit(MARK, type="document").cid
     with EvidenceStore(tmp_path / "s", key_source=having("correct horse battery")) as store:
         assert store.read(cid) == MARK
-    with EvidenceStore(tmp_path / "s", key_source=having("correct horse batterz")) as store:
-        with pytest.raises(WrongKeyError):
-            store.read(cid)
+    with EvidenceStore(tmp_path / "s", key_source=having("incorrect horse")) as store, pytest.raises(WrongKeyError):
+        store.read(cid)
 
 
 def test_the_secret_is_nowhere_in_the_store(tmp_path):

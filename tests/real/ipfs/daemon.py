@@ -48,10 +48,12 @@ class Daemon:
             text=True,
             start_new_session=True,
         )
+        said = []
         for line in self._process.stdout:
+            said.append(line)
             if "Daemon is ready" in line:
                 return self
-        raise RuntimeError(f"the daemon ended with {self._process.wait()} before it was ready")
+        raise RuntimeError(f"the daemon ended with {self._process.wait()} before it was ready:\n{''.join(said)}")
 
     def stop(self):
         if self._process is not None:
@@ -70,5 +72,3 @@ class Daemon:
         subprocess.run(
             [PROGRAM, *arguments], env=self._environment, check=True, capture_output=True, stdin=subprocess.DEVNULL
         )
-
-
