@@ -172,7 +172,10 @@ async def first_stream(
             await items.aclose()
         report.failed(candidate, error, began)
         if any(pieces):
-            raise _broken(candidate, "".join(pieces), error) from error
+            # Text has been given out: nobody may be asked again, and the error holds what there was.
+            error.partial = "".join(pieces)
+            error.retryable = False
+            raise error
         if _ends_the_chain(error):
             raise error
     raise report.end(tried, len(candidates))
@@ -184,18 +187,3 @@ def _too_late(candidate: Candidate, began: float, cause: BaseException) -> Backe
     )
     error.__cause__ = cause
     return error
-
-
-def _broken(candidate: Candidate, partial: str, cause: BackendError) -> BackendError:
-    if isinstance(cause, MalformedResponseError) and cause.partial == partial:
-        return cause
-    return MalformedResponseError(
-        f"the stream broke after {len(partial)} characters: {cause.message}",
-        partial=partial,
-        provider=candidate.name,
-        model=cause.model or candidate.model,
-        status=cause.status,
-        exit_code=cause.exit_code,
-        request_id=cause.request_id,
-        retryable=False,
-    )
