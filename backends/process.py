@@ -39,7 +39,7 @@ _STDERR_KEPT = 64 * 1024
 #: Seconds between the polite signal and the one that cannot be refused.
 _GRACE = 0.3
 #: Seconds that a killed program may take to be gone.
-_GRACE_OF_THE_KERNEL = 10
+_GRACE_OF_THE_KERNEL = 5
 #: Marks everything that a run started, so that what leaves its process group is found too (Linux).
 _MARK = "COMPLAINT_GENERATOR_PROGRAM_RUN"
 
@@ -242,13 +242,15 @@ def end_marked(mark: str) -> None:
     if not sys.platform.startswith("linux"):
         return
     wanted = f"{_MARK}={mark}".encode()
-    for _ in range(3):  # one that forks while we look is found in the next round
-        found = [pid for pid in _own_processes() if _carries(pid, wanted)]
+    until = time.monotonic() + _GRACE_OF_THE_KERNEL
+    # Again until none is left: one may fork while we look, and one that was killed takes its time to go.
+    while found := [pid for pid in _own_processes() if _carries(pid, wanted)]:
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        if not found:
+        if time.monotonic() > until:
             return
+        time.sleep(0.005)
 
 
 def _own_processes() -> list[int]:

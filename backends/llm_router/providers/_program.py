@@ -11,12 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime as dt
 import logging
 import os
-import re
-import shlex
-import shutil
 import time
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -34,61 +30,32 @@ from backends.exceptions import (
     redact,
 )
 from backends.http_errors import ErrorBody, error_from_answer
-from backends.llm_router.providers._program_files import (
-    Trace,
-    append_line,
-    empty_directory,
-    private_directory,
-    write_private,
+from backends.llm_router.providers._program_call import (
+    Call,
+    as_data,
+    fill,
+    find_program,
+    is_secret,
+    program_environment,
+    split_command,
+    tail,
 )
+from backends.llm_router.providers._program_files import Trace, empty_directory, private_directory, write_private
 from backends.llm_router.providers._program_options import PROGRAM_OPTIONS, Check, check_program_options
 from backends.llm_router.providers._program_output import Answer, EventReader, Reader, TextReader
+from backends.llm_router.providers._program_record import ProgramVersions, write_record
 from backends.llm_router.providers.base import Availability, ProviderContext, ProviderSpec
 from backends.llm_router.settings import names_of, read
 from backends.options import SAMPLING_OPTIONS
 from backends.process import RunningProgram, running
 from backends.types import Completion, Health, Prompt, Request, StreamItem, Usage
 
-__all__ = ["Call", "ProgramBackend", "program_environment", "program_spec"]
+__all__ = ["Call", "ProgramBackend", "program_spec"]
 
 log = logging.getLogger(__name__)
 
-_SECRET_NAME = re.compile(
-    r"(?:API_KEY|APIKEY|TOKEN|SECRET|SECRET_KEY|ACCESS_KEY|PASSWORD|PASSPHRASE|CREDENTIALS)$", re.IGNORECASE
-)
 #: What makes another backend; everything else is an option of a call, in which sessions change.
 _SETTINGS = frozenset({"program_path", "program_command", "program_env"})
-_SAID = 600  # characters of stderr that an error shows
-
-
-@dataclasses.dataclass(slots=True)
-class Call:
-    """One call on its way through a program."""
-
-    prompt: str
-    model: str | None
-    options: Mapping[str, Any]
-    request: Request
-    streaming: bool
-    #: A folder that only this call knows; gone afterwards.
-    private: Path
-    #: Where the program works, and whether it is the empty one that we chose.
-    directory: Path
-    own_directory: bool
-    trace: Trace
-    #: The trace file that this provider's documents promise.
-    artifact: Path | None = None
-    executable: str = ""
-    #: Whether the command is the user's template.
-    template: bool = False
-    stdout: bytearray = dataclasses.field(default_factory=bytearray)
-    stderr: str = ""
-    exit_code: int | None = None
-    secrets: tuple[str, ...] = ()
-
-    def set(self, name: str, default: Any = None) -> Any:
-        """The option's value, or ``default`` when nobody set it."""
-        return self.options.get(name, default)
 
 
 class ProgramBackend(AsyncBackend):
@@ -122,7 +89,7 @@ class ProgramBackend(AsyncBackend):
     def __init__(self, id: str | None = None, *, env: Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(id, **options)
         self._env: Mapping[str, str] = os.environ if env is None else env
-        self._versions: dict[tuple[str, int], str] = {}
+        self._versions = ProgramVersions()
         #: What the program says of itself; known after the first call that is traced.
         self.program_version: str | None = None
         try:
@@ -147,6 +114,10 @@ class ProgramBackend(AsyncBackend):
     def environment(self, call: Call) -> dict[str, str]:
         """Variables for the program, beside those that it inherits."""
         return {}
+
+    def secrets_for(self, call: Call) -> tuple[str, ...]:
+        """Beginnings of the secret variables that the program may see in this call."""
+        return self.own_secrets
 
     def stdin(self, call: Call) -> str:
         """The prompt as the program reads it."""
@@ -251,27 +222,13 @@ class ProgramBackend(AsyncBackend):
             return [call.executable, *self.arguments(call)], self.stdin(call).encode("utf-8", "replace"), reader
         call.template = True
         call.executable = self._found(template[0])
-        words = [call.executable, *(self._filled(word, call) for word in template[1:])]
+        words = [call.executable, *(fill(word, call, self.command_signs, self.id) for word in template[1:])]
         inside = any("{prompt}" in word for word in template[1:])
         return words, b"" if inside else self.as_data(call.prompt).encode("utf-8", "replace"), TextReader()
 
-    def _filled(self, word: str, call: Call) -> str:
-        if "{prompt}" in word and "\0" in call.prompt:
-            raise InvalidRequestError(
-                "a prompt with a NUL character cannot be an argument; use a command without {prompt}, it reads stdin",
-                provider=self.id,
-            )
-        prompt = call.prompt
-        if word.startswith("{prompt}"):
-            # At the head of an argument a dash would make it an option, and a slash a command.
-            prompt = "\n" + prompt if prompt.startswith("-") else self.as_data(prompt)
-        # One pass, so that a prompt that holds "{model}" stays as it is.
-        values = {"{prompt}": prompt, "{model}": call.model or ""}
-        return re.sub(r"\{prompt\}|\{model\}", lambda found: values[found.group()], word)
-
     def as_data(self, prompt: str) -> str:
         """The prompt such that the program takes no part of it for a command of its own."""
-        return "\n" + prompt if prompt[:1] and prompt[0] in self.command_signs else prompt
+        return as_data(prompt, self.command_signs)
 
     async def _pieces(self, program: RunningProgram, call: Call, reader: Reader) -> AsyncIterator[str]:
         try:
@@ -339,8 +296,8 @@ class ProgramBackend(AsyncBackend):
         error.partial = error.partial or answer.text
         said = answer.complaint if isinstance(error, BackendTimeoutError) else ""
         if not said and error is not answer.error:
-            said = call.stderr if isinstance(error, BackendTimeoutError) else call.stderr or _tail(call.stdout)
-        said = _tail(redact(said, *call.secrets))
+            said = call.stderr if isinstance(error, BackendTimeoutError) else call.stderr or tail(call.stdout)
+        said = tail(redact(said, *call.secrets))
         message = redact(error.message, *call.secrets)
         error.message = f"{message}: {said}" if said and said not in message else message
         error.args = (error.message,)
@@ -348,32 +305,14 @@ class ProgramBackend(AsyncBackend):
     # -- where the program is, and what it sees -----------------------------------------------
 
     def _template(self, options: Mapping[str, Any]) -> list[str] | None:
-        """The command that the user wrote, split once as a shell would split it; there is no shell."""
         written = options.get("program_command") or read(self._env, self.command_setting)
-        if not written:
-            return None
-        try:
-            words = shlex.split(written)
-        except ValueError as error:
-            raise ConfigurationError(
-                f"the command {written!r:.120} cannot be split: {error}", provider=self.id
-            ) from error
-        if not words or "{prompt}" in words[0]:
-            raise ConfigurationError(f"the command {written!r:.120} names no program", provider=self.id)
-        return words
+        return split_command(written, self.id) if written else None
 
     def _executable(self, options: Mapping[str, Any]) -> str:
         return self._found(options.get("program_path") or self.program)
 
     def _found(self, program: str) -> str:
-        path = shutil.which(program, path=self._env.get("PATH", os.defpath))
-        if path is None:
-            raise ProviderUnavailableError(
-                f"{self.title} is not installed: {program} is not on PATH; install it or set program_path",
-                provider=self.id,
-                retryable=False,
-            )
-        return os.path.abspath(path)
+        return find_program(program, self._env, self.title, self.id)
 
     def availability(self) -> Availability:
         """Whether the program is there. ``npx`` alone does not count; a command that names it does."""
@@ -386,10 +325,10 @@ class ProgramBackend(AsyncBackend):
 
     def _environment(self, call: Call) -> dict[str, str]:
         chosen = call.set("program_env", {})
-        kept = program_environment(self._env, self.own_secrets)
+        kept = program_environment(self._env, self.secrets_for(call))
         extra = {} if call.template else self.environment(call)
         whole = {**kept, "NO_COLOR": "1", "TMPDIR": str(call.private), **extra, **chosen}
-        call.secrets = tuple(value for name, value in whole.items() if _SECRET_NAME.search(name))
+        call.secrets = tuple(value for name, value in whole.items() if is_secret(name))
         return whole
 
     # -- traces -------------------------------------------------------------------------------
@@ -398,54 +337,25 @@ class ProgramBackend(AsyncBackend):
         if not call.trace.on:
             return
         self.write_artifact(call)
-        self.program_version = await self._version(call) or self.program_version
+        if call.executable and not call.template:
+            environment = self._environment(call)
+            self.program_version = await self._versions.of(call.executable, call.directory, environment, self.id)
         if call.trace.jsonl is None or not self.writes_records():
             return
-        usage = answer.usage or Usage()
-        record: dict[str, Any] = {
-            "record": "program",
-            "time": dt.datetime.now(dt.UTC).isoformat(),
-            "provider": self.id,
-            "program": os.path.basename(call.executable),
-            "program_version": self.program_version,
-            "model": answer.model or call.model,
-            "outcome": outcome,
-            "exit_code": call.exit_code,
-            "seconds": round(seconds, 3),
-            "session_id": answer.session_id,
-            "prompt_bytes": len(call.prompt.encode("utf-8", "replace")),
-            "response_bytes": len(answer.text.encode("utf-8", "replace")),
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "trace_file": None if call.artifact is None else str(call.artifact),
-        }
-        if call.trace.content:
-            record |= {"prompt": call.prompt, "response": answer.text}
-        append_line(call.trace.jsonl, record)
-
-    async def _version(self, call: Call) -> str | None:
-        """What ``--version`` prints, asked once for each state of the executable."""
-        if call.template or not call.executable:
-            return None
-        key = (call.executable, os.stat(call.executable).st_mtime_ns)
-        if key not in self._versions:
-            printed = bytearray()
-            try:
-                async with running(
-                    [call.executable, "--version"],
-                    directory=call.directory,
-                    environment=self._environment(call),
-                    deadline=time.monotonic() + 10,
-                    owner=self.id,
-                ) as program:
-                    async for chunk in program.chunks():
-                        printed += chunk
-            except BackendError as error:
-                log.warning("%s does not tell its version: %s", self.title, error.message)
-                return None
-            found = re.search(rb"\d+\.\d+\.\d+[\w.+-]*", printed)
-            self._versions[key] = found.group().decode().rstrip(".") if found else ""
-        return self._versions[key] or None
+        write_record(
+            call.trace,
+            call.trace.jsonl,
+            answer,
+            provider=self.id,
+            prompt=call.prompt,
+            outcome=outcome,
+            seconds=seconds,
+            program=os.path.basename(call.executable),
+            program_version=None if call.template else self.program_version,
+            model=answer.model or call.model,
+            exit_code=call.exit_code,
+            trace_file=None if call.artifact is None else str(call.artifact),
+        )
 
     # -- the contract -------------------------------------------------------------------------
 
@@ -460,19 +370,6 @@ class ProgramBackend(AsyncBackend):
     def health(self) -> Health:
         state = self.availability()
         return Health(ok=state.ok, detail=state.reason, provider=self.id, model=self.options.get("model"))
-
-
-def program_environment(env: Mapping[str, str], own_secrets: tuple[str, ...]) -> dict[str, str]:
-    """The environment without the keys of other services: a program needs its own only."""
-    return {name: value for name, value in env.items() if not _SECRET_NAME.search(name) or name.startswith(own_secrets)}
-
-
-def _tail(text: str | bytearray) -> str:
-    """The last words, on one line."""
-    if isinstance(text, bytearray):
-        text = bytes(text[-8 * _SAID :]).decode("utf-8", "replace")
-    line = " ".join(text.split())
-    return line if len(line) <= _SAID else "…" + line[-_SAID:]
 
 
 def program_spec(backend: type[ProgramBackend], *, aliases: tuple[str, ...], install: str) -> ProviderSpec:

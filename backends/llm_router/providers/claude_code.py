@@ -34,6 +34,17 @@ from backends.types import Usage
 __all__ = ["SPEC", "ClaudeCodeBackend"]
 
 
+#: Its reasons -> those of the chat format, which all backends use.
+_FINISH = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+    "model_context_window_exceeded": "length",
+}
+
+
 def _folders(value: Any) -> tuple[str, ...]:
     return tuple(folder(item) for item in texts(value))
 
@@ -170,7 +181,8 @@ class ClaudeCodeBackend(ProgramBackend):
         answer.text = str(event.get("result") or "")
         if event.get("structured_output") is not None:
             answer.text = json.dumps(event["structured_output"], ensure_ascii=False)
-        answer.finish_reason = event.get("stop_reason")
+        reason = event.get("stop_reason")
+        answer.finish_reason = _FINISH.get(str(reason), reason)
         used = event.get("usage") or {}
         cached = used.get("cache_creation_input_tokens", 0) + used.get("cache_read_input_tokens", 0)
         answer.usage = Usage(

@@ -118,6 +118,9 @@ class CodexBackend(ProgramBackend):
             settings |= {"include_environment_context": False, "include_permissions_instructions": False}
         return settings
 
+    def secrets_for(self, call: Call) -> tuple[str, ...]:
+        return (*self.own_secrets, *_env_keys(call.set("codex_config", {})))
+
     def event(self, event: Mapping[str, Any], answer: Answer) -> str | None:
         match event:
             case {"type": "thread.started", "thread_id": str(thread)}:
@@ -129,7 +132,7 @@ class CodexBackend(ProgramBackend):
                 return text
             case {"type": "turn.completed"}:
                 used = event.get("usage") or {}
-                answer.complete = True
+                answer.complete, answer.finish_reason = True, "stop"
                 answer.usage = Usage(used.get("input_tokens", 0), used.get("output_tokens", 0))
             case {"type": "turn.failed", "error": {"message": str(message)}}:
                 answer.error = self._reported(message)
@@ -168,6 +171,14 @@ class CodexBackend(ProgramBackend):
 
     def writes_records(self) -> bool:
         return False
+
+
+def _env_keys(settings: Mapping[str, Any]) -> list[str]:
+    """The variables that the configured services take their keys from."""
+    keys = [
+        value for name, value in settings.items() if name.rpartition(".")[2] == "env_key" and isinstance(value, str)
+    ]
+    return keys + [key for value in settings.values() if isinstance(value, Mapping) for key in _env_keys(value)]
 
 
 def _toml(value: Any, owner: str) -> str:

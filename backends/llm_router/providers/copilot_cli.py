@@ -114,6 +114,7 @@ class CopilotBackend(ProgramBackend):
                 answer.error = self._reported(data, answer)
             case "result":
                 answer.complete = event.get("exitCode") == 0
+                answer.finish_reason = "stop" if answer.complete else None
                 answer.session_id = event.get("sessionId")
         return None
 

@@ -14,10 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import datetime as dt
 import importlib.util
 import os
-import shutil
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from pathlib import Path
@@ -35,8 +33,8 @@ from backends.exceptions import (
     redact,
 )
 from backends.http_errors import ErrorBody, error_from_answer
-from backends.llm_router.providers._program import program_environment
-from backends.llm_router.providers._program_files import Trace, append_line, empty_directory, private_directory
+from backends.llm_router.providers._program_call import find_program, program_environment
+from backends.llm_router.providers._program_files import Trace, empty_directory, private_directory
 from backends.llm_router.providers._program_options import (
     COMMON_OPTIONS,
     Check,
@@ -51,6 +49,7 @@ from backends.llm_router.providers._program_options import (
     text,
 )
 from backends.llm_router.providers._program_output import Answer
+from backends.llm_router.providers._program_record import write_record
 from backends.llm_router.providers.base import Availability, ProviderContext, ProviderSpec
 from backends.llm_router.providers.copilot_cli import prompt_too_long
 from backends.llm_router.settings import read
@@ -295,14 +294,7 @@ class CopilotSdkBackend(AsyncBackend):
 
     def _program(self, options: Mapping[str, Any]) -> str:
         wanted = options.get("copilot_sdk_cli_path") or self._env.get("COPILOT_CLI_PATH") or "copilot"
-        path = shutil.which(wanted, path=self._env.get("PATH", os.defpath))
-        if path is None:
-            raise ProviderUnavailableError(
-                f"{wanted} is not on PATH; install GitHub Copilot or set copilot_sdk_cli_path",
-                provider=self.id,
-                retryable=False,
-            )
-        return os.path.abspath(path)
+        return find_program(wanted, self._env, "GitHub Copilot", self.id, "copilot_sdk_cli_path")
 
     def _directory(self, options: Mapping[str, Any], private: Path) -> str:
         configured = options.get("copilot_sdk_cwd") or options.get("working_directory")
@@ -350,25 +342,17 @@ class CopilotSdkBackend(AsyncBackend):
         path = trace.jsonl or (trace.directory / "copilot_sdk.jsonl" if trace.directory is not None else None)
         if path is None:
             return
-        answer = turn.answer
-        usage = answer.usage or Usage()
-        record: dict[str, Any] = {
-            "record": "program",
-            "time": dt.datetime.now(dt.UTC).isoformat(),
-            "provider": self.id,
-            "model": answer.model or request.options.get("model"),
-            "outcome": outcome,
-            "seconds": round(seconds, 3),
-            "session_id": answer.session_id,
-            "workspace_path": turn.workspace,
-            "prompt_bytes": len(request.text.encode("utf-8", "replace")),
-            "response_bytes": len(answer.text.encode("utf-8", "replace")),
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-        }
-        if trace.content:
-            record |= {"prompt": request.text, "response": answer.text}
-        append_line(path, record)
+        write_record(
+            trace,
+            path,
+            turn.answer,
+            provider=self.id,
+            prompt=request.text,
+            outcome=outcome,
+            seconds=seconds,
+            model=turn.answer.model or request.options.get("model"),
+            workspace_path=turn.workspace,
+        )
 
     # -- the contract -------------------------------------------------------------------------
 

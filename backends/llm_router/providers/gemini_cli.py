@@ -123,7 +123,7 @@ class GeminiBackend(ProgramBackend):
                 answer.text += text
                 return text
             case {"type": "result", "status": "success"}:
-                answer.complete = True
+                answer.complete, answer.finish_reason = True, "stop"
                 stats = event.get("stats") or {}
                 answer.usage = Usage(stats.get("input_tokens", 0), stats.get("output_tokens", 0))
             case {"type": "result", "error": {"message": str(message)}}:
@@ -147,7 +147,7 @@ class GeminiBackend(ProgramBackend):
         except (ValueError, KeyError, TypeError, AttributeError):
             answer.text = ""
             return
-        answer.session_id = document.get("session_id")
+        answer.session_id, answer.finish_reason = document.get("session_id"), "stop"
         answer.model = next(iter(models), None) if len(models) == 1 else None
         answer.usage = Usage(sum(one["prompt"] for one in used), sum(one["candidates"] for one in used))
 

@@ -87,7 +87,7 @@ class Bench:
             "ANTHROPIC_BASE_URL": server.url,
             "ANTHROPIC_API_KEY": "sk-ant-0123456789abcdef",
             "CODEX_HOME": str(self.home / ".codex"),
-            "CODEX_TEST_API_KEY": "sk-0123456789abcdef",
+            "MODEL_SERVER_API_KEY": "sk-0123456789abcdef",
             "COPILOT_PROVIDER_BASE_URL": f"{server.url}/v1",
             "COPILOT_PROVIDER_TYPE": "openai",
             "COPILOT_OFFLINE": "true",
@@ -109,7 +109,7 @@ class Bench:
             "name": "tests",
             "base_url": f"{self.server.url}/v1",
             "wire_api": "responses",
-            "env_key": "CODEX_TEST_API_KEY",
+            "env_key": "MODEL_SERVER_API_KEY",
             "request_max_retries": 0,
             "stream_max_retries": 0,
         }
