@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 _JSON = {"Content-Type": "application/json"}
-_LIMIT = 4096
+LIMIT = 4096
 #: Long enough for a busy machine, and short where waiting for it is the test.
 _PATIENT, _SHORT = 15.0, 0.15
 
@@ -95,7 +95,7 @@ FAULTS: Mapping[str, Fault] = {
     "wrong-content-type": Fault(
         lambda _: Reply(200, {"Content-Type": "text/html"}, [b"<h1>Welcome</h1>"]), MalformedResponseError, False
     ),
-    "huge-body": Fault(lambda dialect: json_reply(dialect.whole("x" * (_LIMIT + 1))), MalformedResponseError, False),
+    "huge-body": Fault(lambda dialect: json_reply(dialect.whole("x" * (LIMIT + 1))), MalformedResponseError, False),
     "huge-body-of-unknown-length": Fault(
         lambda _: Reply(200, _JSON, [b" " * 1024] * 8, length=None), MalformedResponseError, False
     ),
@@ -144,7 +144,7 @@ def test_a_failure_is_the_right_error(
     server.always = fault.reply(dialect)
 
     with (
-        wire.provider(name, server.url, max_body_bytes=_LIMIT, **settings) as backend,
+        wire.provider(name, server.url, max_body_bytes=LIMIT, **settings) as backend,
         pytest.raises(fault.error) as caught,
     ):
         face(backend, fault.deadline)
@@ -185,7 +185,7 @@ BREAKS: Mapping[str, tuple[Callable[[wire.Dialect], Reply], type[BackendError]]]
         lambda dialect: dialect.cut("hel", "lo", dialect.error(429, "rate_limit_error")),
         RateLimitError,
     ),
-    "huge": (lambda dialect: dialect.cut("hel", "lo", ": " + "x" * _LIMIT + "\n"), MalformedResponseError),
+    "huge": (lambda dialect: dialect.cut("hel", "lo", ": " + "x" * LIMIT + "\n"), MalformedResponseError),
 }
 
 
@@ -203,7 +203,7 @@ def test_a_stream_that_breaks_keeps_what_had_arrived(
     pieces: list[str] = []
 
     with (
-        wire.provider(name, server.url, max_retries=2, max_body_bytes=_LIMIT, **settings) as backend,
+        wire.provider(name, server.url, max_retries=2, max_body_bytes=LIMIT, **settings) as backend,
         pytest.raises(error) as caught,
     ):
         pieces.extend(backend.stream("hi", timeout=3 * _SHORT if error is BackendTimeoutError else _PATIENT))
