@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from mediator.evidence import schema
 from mediator.evidence.errors import StoreFormatError
 
-__all__ = ["migration_scripts", "upgrade"]
+__all__ = ["downgrade", "migration_scripts", "upgrade"]
 
 # Any number will do; PostgreSQL's advisory locks are named by one.
 _ADVISORY_LOCK = 0x65766964
@@ -46,3 +46,14 @@ def _run(connection: Connection, revision: str) -> None:
             scripts.run_env()
     except CommandError as error:
         raise StoreFormatError(f"the catalog was made by another version of this program: {error}") from error
+
+
+def downgrade(engine: Engine) -> None:
+    """Take every migration back: the tables are gone afterwards."""
+    scripts = migration_scripts()
+    with engine.connect().execution_options(evidence_writes=True) as connection, connection.begin():
+        config = Config(attributes={"connection": connection})
+        with EnvironmentContext(
+            config, scripts, fn=lambda rev, _: scripts._downgrade_revs("base", rev), destination_rev="base"
+        ):
+            scripts.run_env()

@@ -34,7 +34,7 @@ class Daemon:
         self._run("init", "--profile", "test", "--empty-repo")
         config = path / "repo" / "config"
         settings = json.loads(config.read_text())
-        settings["Addresses"] |= {"API": self.address, "Gateway": "", "Swarm": [], "Delegates": []}
+        settings["Addresses"] |= {"API": self.address, "RPC": "/ip4/127.0.0.1/tcp/0/ws", "Gateway": "", "Swarm": []}
         settings["Bootstrap"] = []
         config.write_text(json.dumps(settings))
 
