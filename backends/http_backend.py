@@ -45,6 +45,7 @@ HTTP_SETTINGS = frozenset(
         "api_key",
         "base_url",
         "headers",
+        "max_body_bytes",
         "max_retries",
         "model",
         "rate_limit",
@@ -97,6 +98,8 @@ class HttpBackend(AsyncBackend):
     ) -> None:
         """``env`` stands in for the environment. Everything else is as in the configuration."""
         super().__init__(id or self.provider, **options)
+        if isinstance(max_body_bytes, bool) or not isinstance(max_body_bytes, int) or max_body_bytes < 1:
+            raise ConfigurationError(f"max_body_bytes must be 1 or more, not {max_body_bytes!r}", provider=self.id)
         self._env: Mapping[str, str] = os.environ if env is None else env
         own_home = type(self).base_url
         from_env = next((url for name in self.base_url_env if (url := self._env.get(name, "").strip())), None)

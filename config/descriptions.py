@@ -93,6 +93,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "tool_choice": "auto, none, required, or one function.",
         "response_format": "Shape of the answer, as the API has it.",
         "headers": "Further headers of every request; their values count as secret.",
+        "max_body_bytes": "Largest answer that is read (default: 32 MiB).",
         "api": '"chat" (Chat Completions, the default) or "responses".',
         "embedding_model": "Model for vectors, when the server needs one named.",
         "device": "cpu, cuda, cuda:0, mps.",

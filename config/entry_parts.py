@@ -87,6 +87,7 @@ class HTTPSettings(Part):
     api_key: Secret | None = None
     base_url: Address | None = None
     headers: dict[str, Secret] | None = None
+    max_body_bytes: AtLeastOne | None = None
     api: Literal["chat", "responses"] | None = None
     embedding_model: Text | None = None
 

@@ -374,7 +374,14 @@ def test_a_rate_limit_without_room_before_the_deadline_sends_nothing(server: Scr
 
 @pytest.mark.parametrize(
     "setting",
-    [{"max_retries": -1}, {"rate_limit": 0}, {"api": "completions"}, {"temperature": 3}, {"colour": "red"}],
+    [
+        {"max_retries": -1},
+        {"rate_limit": 0},
+        {"api": "completions"},
+        {"temperature": 3},
+        {"max_body_bytes": 0},
+        {"colour": "red"},
+    ],
     ids=str,
 )
 def test_a_setting_that_cannot_work_is_a_configuration_error(setting: dict[str, Any]) -> None:

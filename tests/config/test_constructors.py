@@ -22,7 +22,7 @@ COMMON = {
 RETRIES = {"max_retries": 0, "retry_base_delay": 0, "retry_max_delay": 0, "rate_limit": 1, "rate_limit_window": 1}
 HTTP = {
     "api_key": "k-0123456789", "base_url": "http://127.0.0.1:9/v1", "headers": {"X": "y"}, "api": "chat",
-    "embedding_model": "m",
+    "embedding_model": "m", "max_body_bytes": 1_000_000,
 }  # fmt: skip
 ANSWERS = {"tools": [{}], "tool_choice": "auto", "response_format": {}}
 OPENAI = {
