@@ -19,7 +19,7 @@ from mediator.claims.candidates import Candidate
 from mediator.claims.features import Words
 from mediator.claims.text import Sentence
 
-__all__ = ["Embed", "Head", "HeadScorer", "Story", "Weights", "load_head", "story_features"]
+__all__ = ["Embed", "Head", "HeadScorer", "Story", "Weights", "decide", "load_head", "story_features", "story_texts"]
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 Matrix = NDArray[np.float32]
@@ -35,7 +35,7 @@ _CANDIDATE = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One trained head: what turns features into scores, and the decision over a story.
+    """One trained head: what turns features into scores, and the decision over a story (see ``decide``).
 
     ``units`` has one column for each claim type and a last one for "tells any claim at all".
     """
@@ -44,8 +44,8 @@ class Weights:
     elements: Matrix
     story: NDArray[np.float64]
     threshold: float
+    floor: float
     element_threshold: float
-    uses_vectors: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +86,32 @@ def story_texts(parts: Sequence[Sentence]) -> list[tuple[int, str]]:
     return [*texts, (0, " ".join(part.text for part in parts)[:_WHOLE])]
 
 
-def story_features(runs: Sequence[int], scores: Matrix) -> NDArray[np.float64]:
+def story_features(runs: Sequence[int], views: Sequence[Matrix]) -> NDArray[np.float64]:
     """What the decision looks at, a row for each claim type.
 
-    The best run of each length, the whole, how far the type is behind the best other type, and how
-    much the story tells any claim at all.
+    For each view (vectors with words, words alone): the best run of each length, the whole, how far
+    the type is behind the best other type, and how much the story tells any claim at all.
     """
-    claim_scores, any_scores = scores[:, :-1].astype(np.float64), scores[:, -1].astype(np.float64)
-    lengths = np.array(runs)
-    whole = claim_scores[lengths == 0][0]
-    best = [claim_scores[lengths == size].max(axis=0) if (lengths == size).any() else whole for size in RUNS]
+    columns = [column for scores in views for column in _view_features(np.array(runs), scores.astype(np.float64))]
+    return np.stack([*columns, np.ones_like(columns[0])], axis=1)
+
+
+def _view_features(runs: NDArray[np.intp], scores: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    claim_scores, any_scores = scores[:, :-1], scores[:, -1]
+    whole = claim_scores[runs == 0][0]
+    best = [claim_scores[runs == size].max(axis=0) if (runs == size).any() else whole for size in RUNS]
     mean = (sum(best) / len(best) + whole) / 2
     order = np.sort(mean)
     rival = np.where(mean == order[-1], order[-2], order[-1])
-    told = np.full_like(whole, any_scores.max())
-    told_whole = np.full_like(whole, any_scores[lengths == 0][0])
-    return np.stack([*best, whole, np.clip(mean - rival, -4, 4), told, told_whole, np.ones_like(whole)], axis=1)
+    told = [np.full_like(whole, any_scores.max()), np.full_like(whole, any_scores[runs == 0][0])]
+    return [*best, whole, np.clip(mean - rival, -4, 4), *told]
+
+
+def decide(probability: NDArray[np.float64], threshold: float, floor: float) -> NDArray[np.bool_]:
+    """Which claim types a story tells: those above the threshold, else the best one if it is above the floor."""
+    above = probability >= threshold
+    best = (probability == probability.max(axis=-1, keepdims=True)) & (probability >= floor)
+    return np.where(above.any(axis=-1, keepdims=True), above, best)
 
 
 class HeadScorer:
@@ -127,22 +137,26 @@ class HeadScorer:
             return []
         story = self.read(parts)
         confidence = _sigmoid(story.features @ self._weights.story)
+        accepted = decide(confidence, self._weights.threshold, self._weights.floor)
         chosen = [c for c in np.argsort(-confidence, kind="stable") if confidence[c] >= _CANDIDATE]
-        return [self._candidate(int(c), float(confidence[c]), story) for c in chosen]
+        return [self._candidate(int(c), float(confidence[c]), bool(accepted[c]), story) for c in chosen]
 
     def read(self, parts: Sequence[Sentence]) -> Story:
         """Score every sentence, run of sentences and the whole."""
         runs, texts = zip(*story_texts(parts), strict=True)
         unique = list(dict.fromkeys(texts))
-        vectors = None if self._embed is None else self._embed(unique)
-        rows = self._head.features(unique, vectors)
         place = {text: index for index, text in enumerate(unique)}
         every = [place[text] for text in texts]
-        scores = (rows @ self._weights.units)[every]
-        elements = (rows @ self._weights.elements)[every][: len(parts)]
-        return Story(scores[: len(parts)], elements, story_features(runs, scores))
+        plain = self._head.features(unique, None)
+        views = [(plain @ self._head.words_only.units)[every]]
+        own = plain
+        if self._embed is not None:
+            own = self._head.features(unique, self._embed(unique))
+            views.insert(0, (own @ self._weights.units)[every])
+        elements = own[every[: len(parts)]] @ self._weights.elements
+        return Story(views[0][: len(parts)], elements, story_features(runs, views))
 
-    def _candidate(self, claim: int, confidence: float, story: Story) -> Candidate:
+    def _candidate(self, claim: int, confidence: float, accepted: bool, story: Story) -> Candidate:
         strength = _sigmoid(story.sentences[:, claim].astype(np.float64))
         floor = max(_SUPPORT * float(strength.max()), 0.02)
         sentences = {i: float(strength[i]) for i in range(len(strength)) if strength[i] >= floor}
@@ -150,7 +164,7 @@ class HeadScorer:
         return Candidate(
             claim_id=claim_id,
             confidence=round(confidence, 3),
-            accepted=confidence >= self._weights.threshold,
+            accepted=accepted,
             sentences=sentences,
             elements=self._supported(claim_id, story, sentences),
         )
@@ -194,8 +208,8 @@ def _weights(data: np.lib.npyio.NpzFile, name: str, about: dict[str, dict[str, f
         elements=data[f"{name}_elements"].astype(np.float32),
         story=data[f"{name}_story"].astype(np.float64),
         threshold=float(about[name]["threshold"]),
+        floor=float(about[name]["floor"]),
         element_threshold=float(about[name]["element_threshold"]),
-        uses_vectors=name == "vectors",
     )
 
 

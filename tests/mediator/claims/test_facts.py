@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,7 @@ def test_every_amount_and_date_stands_at_its_offsets(text: str) -> None:
 @given(PROSE)
 def test_facts_of_a_kind_never_overlap(text: str) -> None:
     for facts in (find_amounts(text), find_dates(text)):
-        assert all(one.end <= two.start for one, two in zip(facts, facts[1:], strict=False))
+        assert all(one.end <= two.start for one, two in itertools.pairwise(facts))
 
 
 SHAPES = ["%B %d, %Y", "%b %d %Y", "%d %B %Y", "%m/%d/%Y", "%m/%d/%y", "%Y-%m-%d", "%b. %d, %Y", "%B %d of %Y"]
@@ -126,7 +127,7 @@ def test_what_is_no_date_is_not_one(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("My name is Walter Nowicki. I work for Gene Abbott.", {("Walter Nowicki", "plaintiff"), ("Gene Abbott", "defendant")}),
+        ("My name is Ola Nord. I work for Gene Abbott.", {("Ola Nord", "plaintiff"), ("Gene Abbott", "defendant")}),
         ("I rented from Birchline Apartments.", {("Birchline Apartments", "defendant")}),
         ("My coworker Tamika Ross heard him say it.", {("Tamika Ross", "witness")}),
         ("I told Dr. Ruth Ansley about it.", {("Dr. Ruth Ansley", "defendant")}),
