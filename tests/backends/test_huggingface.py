@@ -13,6 +13,8 @@ import pytest
 
 from backends.exceptions import AuthenticationError, ConfigurationError, InvalidRequestError, RateLimitError
 from backends.huggingface import HuggingFaceBackend
+from backends.llm_router.providers.base import ProviderContext
+from backends.llm_router.providers.local_hf import SPEC as LOCAL_HF
 from backends.types import Completion
 from tests.support import wire
 from tests.support.http_server import Received, ScriptedServer, json_reply
@@ -207,3 +209,37 @@ def test_a_refusal_is_an_error_of_the_family_without_the_key(status: int, kind: 
 def test_hosted_without_a_key_says_which_variable_to_set() -> None:
     with made(local=False) as backend, pytest.raises(AuthenticationError, match="HUGGINGFACE_API_KEY"):
         backend.generate("?")
+
+
+# -- the provider local_hf ------------------------------------------------------------------------
+
+
+def test_the_provider_local_hf_keeps_text_here_whatever_the_environment_holds(tmp_path: Path) -> None:
+    context = ProviderContext(env={"HF_TOKEN": KEY, "COMPLAINT_GENERATOR_LOCAL_HF_MODEL": str(tmp_path)})
+
+    with LOCAL_HF.create(context) as backend:
+        assert backend.local
+        assert backend.id == "local_hf"
+        assert getattr(backend, "model", None) == tmp_path.name
+    assert LOCAL_HF.local
+
+
+def test_the_model_of_the_call_goes_before_that_of_the_environment() -> None:
+    env = {"COMPLAINT_GENERATOR_LOCAL_HF_MODEL": "org/other"}
+
+    with LOCAL_HF.create(ProviderContext(env=env, model="org/name", settings={"offline": True})) as backend:
+        assert getattr(backend, "model", None) == "org/name"
+        assert not backend.health().ok
+
+
+def test_the_provider_local_hf_is_there_when_its_packages_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    from backends.local import transformers_model
+
+    assert LOCAL_HF.available(ProviderContext(env={})).ok
+    # A package cannot be uninstalled for one test; what is shown is what the finder says of it.
+    monkeypatch.setattr(transformers_model.importlib.util, "find_spec", lambda name: None)
+
+    missing = LOCAL_HF.available(ProviderContext(env={}))
+
+    assert not missing.ok
+    assert "complaint-generator[huggingface]" in missing.reason

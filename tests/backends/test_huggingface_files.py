@@ -290,6 +290,15 @@ def test_neither_pickled_weights_nor_code_are_fetched(hub: tuple[Hub, str], hub_
     assert not {name for name in fetched if name.endswith((".bin", ".py", ".onnx"))}
 
 
+def test_all_files_but_the_last_are_those_of_one_commit(hub: tuple[Hub, str], hub_env: dict[str, str]) -> None:
+    with local("org/tiny", hub_env) as backend:
+        backend.generate("hello")
+
+    fetched = [line for line in hub[0].asked if line.startswith("GET /org/")]
+    assert fetched[-1] == "GET /org/tiny/resolve/main/config.json"
+    assert all(f"/resolve/{COMMIT}/" in line for line in fetched[:-1])
+
+
 def test_the_key_is_sent_to_the_hub_when_there_is_one(hub: tuple[Hub, str], hub_env: dict[str, str]) -> None:
     with local("org/tiny", {**hub_env, "HF_TOKEN": "hf_abcdefghijkl"}) as backend:
         backend.generate("hello")

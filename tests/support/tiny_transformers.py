@@ -57,8 +57,11 @@ def make_tiny_model(
         model = LlamaForCausalLM(config)
     if leaning:
         _lean(model, {fast.convert_tokens_to_ids(token): amount for token, amount in leaning.items()})
+    shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     model.save_pretrained(directory)
+    if shown:
+        logging.enable_progress_bar()
     fast.save_pretrained(directory)
     return directory
 
