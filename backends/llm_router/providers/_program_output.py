@@ -59,10 +59,13 @@ class TextReader(Reader):
         super().__init__()
         self._held = ""
         self._said: list[str] = []
+        self._joined = 0
 
     @property
     def answer(self) -> Answer:
-        self._answer.text = "".join(self._said)
+        if len(self._said) > self._joined:  # joined when somebody looks: adding piece by piece would be quadratic
+            self._answer.text = "".join(self._said)
+            self._joined = len(self._said)
         return self._answer
 
     def feed(self, data: bytes) -> list[str]:

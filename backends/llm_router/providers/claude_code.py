@@ -15,7 +15,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from backends.exceptions import AuthenticationError, BackendError, ContextLengthError, InvalidRequestError
+from backends.exceptions import (
+    AuthenticationError,
+    BackendError,
+    ContentFilteredError,
+    ContextLengthError,
+    InvalidRequestError,
+)
 from backends.llm_router.providers._program import Call, ProgramBackend, program_spec
 from backends.llm_router.providers._program_files import Trace
 from backends.llm_router.providers._program_options import (
@@ -40,7 +46,6 @@ _FINISH = {
     "stop_sequence": "stop",
     "max_tokens": "length",
     "tool_use": "tool_calls",
-    "refusal": "content_filter",
     "model_context_window_exceeded": "length",
 }
 
@@ -200,6 +205,8 @@ class ClaudeCodeBackend(ProgramBackend):
         message = str(event.get("result") or event.get("subtype") or "")
         if event.get("terminal_reason") == "prompt_too_long":
             return ContextLengthError(message, provider=self.id, status=event.get("api_error_status"))
+        if event.get("stop_reason") == "refusal":
+            return ContentFilteredError("the model declined to answer", provider=self.id)
         status = event.get("api_error_status")
         if isinstance(status, int):
             return self.status_error(status, message, str(event.get("api_error_type") or ""))

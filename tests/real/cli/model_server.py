@@ -55,6 +55,8 @@ class ModelServer:
         self.answer = "It was wage theft."
         self.failure: Failure | None = None
         self.tool: ToolUse | None = None
+        #: Why the model stopped, in Anthropic's words.
+        self.stop_reason = "end_turn"
         #: Cleared, the server takes requests and says nothing.
         self.hang = threading.Event()
         self.hang.set()
@@ -131,7 +133,8 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
                 return
             tool = server.tool if len(server.generations) == 1 else None
             if "stream" in self.path or (isinstance(body, dict) and body.get("stream")):
-                self._reply(200, "text/event-stream", "".join(wire.events(server.answer, tool)).encode())
+                events = "".join(wire.events(server.answer, tool)).replace('"end_turn"', f'"{server.stop_reason}"')
+                self._reply(200, "text/event-stream", events.encode())
             else:
                 self._json(200, wire.whole(server.answer, tool))
 

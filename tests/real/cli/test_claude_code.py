@@ -11,6 +11,7 @@ import pytest
 from backends.exceptions import (
     AuthenticationError,
     ConfigurationError,
+    ContentFilteredError,
     ContextLengthError,
     InvalidRequestError,
     ProviderUnavailableError,
@@ -156,6 +157,13 @@ def test_what_may_be_tried_again_is_told_apart(
         bench.make("claude_code").generate("hello")
 
     assert len(bench.server.generations) == 1  # retries are the router's
+
+
+def test_a_model_that_declines_is_told_as_such(bench: Bench) -> None:
+    bench.server.stop_reason = "refusal"
+
+    with pytest.raises(ContentFilteredError):
+        bench.make("claude_code").generate("hello")
 
 
 def test_without_a_login_it_says_how_to_log_in(bench: Bench) -> None:
