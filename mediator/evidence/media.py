@@ -9,6 +9,9 @@ __all__ = ["HEAD_SIZE", "media_type_of"]
 #: How many bytes of a content are looked at.
 HEAD_SIZE: Final = 8192
 UNKNOWN: Final = "application/octet-stream"
+# Outlook messages and the office files of old: all that the head tells is the container.
+_OLE: Final = "application/x-ole-storage"
+_OLE_HEAD: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 
 _TEXT_HEADS: Final = (
     (b"%PDF-", "application/pdf"),
@@ -46,7 +49,7 @@ def media_type_of(head: bytes, file_name: str | None) -> str:
                 return media_type
         extension = (file_name or "").rpartition(".")[2].lower()
         return _TEXT_NAMES.get(extension, "text/plain")
-    return _from_signature(head, file_name)
+    return _from_signature(head)
 
 
 def _is_text(head: bytes) -> bool:
@@ -60,11 +63,10 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def _from_signature(head: bytes, file_name: str | None) -> str:
-    import puremagic  # its table of signatures is read when it is imported
+def _from_signature(head: bytes) -> str:
+    import filetype  # its matchers are made when it is imported
 
-    try:
-        matches = puremagic.magic_string(head, filename=file_name)
-    except (puremagic.PureError, ValueError):
-        return UNKNOWN
-    return next((match.mime_type for match in matches if match.mime_type), UNKNOWN)
+    guessed = filetype.guess_mime(head)
+    if guessed is not None:
+        return str(guessed)
+    return _OLE if head.startswith(_OLE_HEAD) else UNKNOWN

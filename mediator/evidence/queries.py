@@ -24,7 +24,7 @@ from mediator.evidence.records import (
 )
 from mediator.evidence.schema import contents, pins, submissions
 
-__all__ = ["Content", "add_content", "add_submission", "find_content", "find_page", "find_record", "iter_contents"]
+__all__ = ["Content", "add_contents", "add_submissions", "find_content", "find_page", "find_record", "iter_contents"]
 
 _FIELDS: Final = (
     submissions.c.submission_id,
@@ -89,16 +89,21 @@ def find_pin(connection: Connection, cid: Cid) -> Content | None:
     return None if row is None else Content(0, row.stored_cid, "", 0, "", row.stored_cid, None)
 
 
-def add_content(connection: Connection, content: Content) -> Content:
-    """Record a content unless it is there; return the row that counts. ``content.id`` is not used."""
-    present = find_content(connection, Cid.parse(content.cid))
-    if present is not None:
-        return present
-    values = {name: getattr(content, name) for name in content.__slots__ if name != "id"}
-    key = connection.execute(insert(contents), values).inserted_primary_key
-    if key is None:
-        raise AssertionError("a database without generated keys")
-    return Content(id=key[0], **values)
+def add_contents(connection: Connection, fresh: Mapping[Cid, Content]) -> dict[Cid, Content]:
+    """Record the contents that are not there; return the rows that count. Their ``id`` is not used."""
+    present = _present(connection, list(fresh))
+    missing = [content for cid, content in fresh.items() if cid not in present]
+    if missing:
+        columns = [name for name in Content.__slots__ if name != "id"]
+        connection.execute(insert(contents), [{name: getattr(row, name) for name in columns} for row in missing])
+        present |= _present(connection, [Cid.parse(content.cid) for content in missing])
+    return present
+
+
+def _present(connection: Connection, cids: Sequence[Cid]) -> dict[Cid, Content]:
+    texts = [text for cid in cids for text in cid.spellings()]
+    rows = connection.execute(_CONTENT, {"wanted": texts})
+    return {Cid.parse(row.cid): Content(**row._mapping) for row in rows}
 
 
 def replace_storage(connection: Connection, content: Content, stored_cid: str, key_id: str | None) -> Content:
@@ -108,25 +113,27 @@ def replace_storage(connection: Connection, content: Content, stored_cid: str, k
     return replace(content, stored_cid=stored_cid, key_id=key_id)
 
 
-def add_submission(connection: Connection, content_id: int, record: EvidenceRecord) -> None:
-    """Record a submission."""
-    connection.execute(
-        insert(submissions),
-        {
-            "submission_id": record.submission_id,
-            "content_id": content_id,
-            "type": record.type,
-            "media_type": record.media_type,
-            "file_name": None if record.file_name is None else os.fsencode(record.file_name),
-            "owner": record.owner,
-            "complaint": record.complaint,
-            "claim_type": record.claim_type,
-            "element": record.element,
-            "description": record.description,
-            "metadata": canonical_json(dict(record.metadata)),
-            "submitted_at": to_microseconds(record.submitted_at),
-        },
-    )
+def add_submissions(connection: Connection, rows: Sequence[tuple[int, EvidenceRecord]]) -> None:
+    """Record submissions, each with the number of its content."""
+    if rows:
+        connection.execute(insert(submissions), [_submission_values(number, record) for number, record in rows])
+
+
+def _submission_values(content_id: int, record: EvidenceRecord) -> dict[str, Any]:
+    return {
+        "submission_id": record.submission_id,
+        "content_id": content_id,
+        "type": record.type,
+        "media_type": record.media_type,
+        "file_name": None if record.file_name is None else os.fsencode(record.file_name),
+        "owner": record.owner,
+        "complaint": record.complaint,
+        "claim_type": record.claim_type,
+        "element": record.element,
+        "description": record.description,
+        "metadata": canonical_json(dict(record.metadata)),
+        "submitted_at": to_microseconds(record.submitted_at),
+    }
 
 
 def remove_submission(connection: Connection, submission_id: str) -> None:

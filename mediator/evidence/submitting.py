@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -46,10 +47,11 @@ def commit(
         staged = _stage(parts, profile, items, on_error, progress)
         broken = _broken_copies(parts, [content for _, content in staged])
         with parts.catalog.writing() as (connection, chain):
-            records = [
-                _record(parts, connection, chain, profile, item, content, content.cid in broken)
-                for item, content in staged
-            ]
+            contents = _add_contents(connection, profile, [content for _, content in staged], broken)
+            records = [_record_of(item, content, contents[content.cid], parts.clock()) for item, content in staged]
+            queries.add_submissions(connection, [(contents[Cid.parse(record.cid)].id, record) for record in records])
+            for record in records:
+                _log(chain, parts, record)
             replication.enqueue(connection, parts.replicas, {record.stored_cid for record in records})
         for record, (_, content) in zip(records, staged, strict=True):
             _drop_duplicate(parts, record, content)
@@ -92,23 +94,25 @@ def _broken_copies(parts: Parts, staged: Iterable[Staged]) -> set[Cid]:
     return broken
 
 
-def _record(
-    parts: Parts,
-    connection: Connection,
-    chain: Chain,
-    profile: Profile,
-    item: Submission,
-    staged: Staged,
-    replace: bool,
-) -> EvidenceRecord:
-    stored_cid = str(staged.stored_cid)
-    content = queries.add_content(
-        connection,
-        queries.Content(0, str(staged.cid), staged.sha256, staged.size, profile.name, stored_cid, staged.key_id),
-    )
-    if replace:
-        content = queries.replace_storage(connection, content, stored_cid, staged.key_id)
-    record = EvidenceRecord(
+def _add_contents(
+    connection: Connection, profile: Profile, staged: Sequence[Staged], broken: set[Cid]
+) -> dict[Cid, queries.Content]:
+    """Record what is not there yet; return how each content is stored from now on."""
+    fresh = {
+        content.cid: queries.Content(
+            0, str(content.cid), content.sha256, content.size, profile.name, str(content.stored_cid), content.key_id
+        )
+        for content in staged
+    }
+    present = queries.add_contents(connection, fresh)
+    for cid in broken:
+        new = fresh[cid]
+        present[cid] = queries.replace_storage(connection, present[cid], new.stored_cid, new.key_id)
+    return present
+
+
+def _record_of(item: Submission, staged: Staged, content: queries.Content, now: datetime) -> EvidenceRecord:
+    return EvidenceRecord(
         submission_id=new_submission_id(),
         cid=content.cid,
         sha256=content.sha256,
@@ -123,9 +127,11 @@ def _record(
         element=item.element,
         description=item.description,
         metadata=frozen_metadata(metadata_text(item)),
-        submitted_at=parts.clock(),
+        submitted_at=now,
     )
-    queries.add_submission(connection, content.id, record)
+
+
+def _log(chain: Chain, parts: Parts, record: EvidenceRecord) -> None:
     chain.append(
         "submitted",
         at=record.submitted_at,
@@ -134,7 +140,6 @@ def _record(
         actor=parts.actor,
         details={"record_sha256": record.digest()},
     )
-    return record
 
 
 def _drop_duplicate(parts: Parts, record: EvidenceRecord, staged: Staged) -> None:
