@@ -55,7 +55,12 @@ class LoadedModel:
         with self.tokenizer_lock:
             if self._vocabulary is None:
                 size = self.model.config.get_text_config().vocab_size
-                self._vocabulary = constraint_vocabulary(self.tokenizer, size, self.eos)
+                try:
+                    self._vocabulary = constraint_vocabulary(self.tokenizer, size, self.eos)
+                except (ValueError, RuntimeError) as error:
+                    raise ConfigurationError(
+                        f"this model's tokenizer cannot be used to hold answers to a json_schema: {error}"
+                    ) from error
             return self._vocabulary
 
     def encode(self, request: Request, owner: str) -> list[int]:

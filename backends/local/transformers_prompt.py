@@ -113,27 +113,29 @@ def _split_at(text: str, marks: list[str]) -> list[str]:
 
 
 def _rendered(tokenizer: Any, messages: list[dict[str, str]], owner: str) -> str:
+    try:
+        return _render(tokenizer, messages, owner)
+    except InvalidRequestError:
+        merged = _without_system(messages)
+        if merged == messages:
+            raise
+    # Some templates (Gemma, the first Mistrals) know no system role: its text goes before the next message's.
+    return _render(tokenizer, merged, owner)
+
+
+def _render(tokenizer: Any, messages: list[dict[str, str]], owner: str) -> str:
     from jinja2 import TemplateError
 
     try:
-        return _render(tokenizer, messages)
-    except TemplateError as error:
-        merged = _without_system(messages)
-        if merged == messages:
-            raise InvalidRequestError(
-                f"the model's chat template refuses these messages: {error}", provider=owner
-            ) from error
-    # Some templates (Gemma, the first Mistrals) know no system role: its text goes before the next message's.
-    try:
-        return _render(tokenizer, merged)
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     except TemplateError as error:
         raise InvalidRequestError(
             f"the model's chat template refuses these messages: {error}", provider=owner
         ) from error
-
-
-def _render(tokenizer: Any, messages: list[dict[str, str]]) -> str:
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:  # a template is a program of its author's
+        raise InvalidRequestError(
+            f"the model's chat template fails on these messages: {error!r:.200}", provider=owner
+        ) from error
 
 
 def _without_system(messages: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -312,6 +312,13 @@ def test_messages_that_the_template_refuses_are_an_error_with_its_reason(make: M
         backend.generate("hello")
 
 
+def test_a_template_that_fails_is_an_error_of_the_family(make: Make, tmp_path: Path) -> None:
+    backend = make(make_tiny_model(tmp_path / "failing", chat_template="{{ messages[0]['content'] + 1 }}"))
+
+    with pytest.raises(InvalidRequestError, match="template fails"):
+        backend.generate("hello")
+
+
 @pytest.mark.parametrize(
     ("message", "named"),
     [
