@@ -83,6 +83,22 @@ async def test_clearing_closes_an_instance_when_its_last_call_has_ended(
     assert (closed_while_running, answer, made[0].closed) == (0, "m", 1)
 
 
+async def test_the_first_of_two_calls_to_end_closes_nothing(deps: RouterDeps, made: list[ScriptedProvider]) -> None:
+    first = asyncio.create_task(agenerate_text("one", provider="p", model_name="m", deps=deps))
+    await asyncio.sleep(0.03)
+    second = asyncio.create_task(agenerate_text("two", provider="p", model_name="m", deps=deps))
+    await asyncio.sleep(0.01)
+    clear_llm_router_caches(deps)
+
+    await first
+    await asyncio.to_thread(deps._workers().submit(int).result)
+    closed_after_the_first = made[0].closed
+    await second
+    await asyncio.to_thread(deps.close)
+
+    assert (closed_after_the_first, made[0].closed) == (0, 1)
+
+
 def test_an_instance_that_was_handed_out_stays_open_until_the_container_closes(
     deps: RouterDeps, made: list[ScriptedProvider]
 ) -> None:

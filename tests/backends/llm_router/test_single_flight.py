@@ -82,6 +82,21 @@ async def test_one_caller_that_gives_up_does_not_take_the_answer_from_the_others
     assert scripted.cancelled == 1
 
 
+async def test_a_follower_that_gives_up_does_not_disturb_the_leader_or_the_others(
+    deps: RouterDeps, provider: Callable[..., ScriptedProvider]
+) -> None:
+    scripted = provider("p", "answer", delay=0.05)
+    leader, follower, other = (asyncio.create_task(agenerate_text("hi", provider="p", deps=deps)) for _ in range(3))
+    await asyncio.sleep(0.01)
+
+    follower.cancel()
+    results = await asyncio.gather(leader, follower, other, return_exceptions=True)
+
+    assert results[0] == results[2] == "answer"
+    assert isinstance(results[1], asyncio.CancelledError)
+    assert scripted.calls == 1
+
+
 async def test_all_who_wait_get_the_error(deps: RouterDeps, provider: Callable[..., ScriptedProvider]) -> None:
     error = ProviderUnavailableError("down", provider="p", status=503, retryable=False)
     scripted = provider("p", error, delay=0.02)
