@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from backends._loop import LoopThread
     from backends.local.shared import SharedModels
     from backends.local.transformers_find import Wanted
+    from backends.openai import OpenAICompatibleBackend
 
 __all__ = ["HuggingFaceBackend"]
 
@@ -136,6 +137,30 @@ class HuggingFaceBackend(Backend):
         **options: Any,
     ) -> list[str | BackendError]:
         return self._engine.batch_generate(prompts, max_workers, timeout, return_exceptions, **options)
+
+    def embed(self, texts: Sequence[str], *, model: str | None = None, timeout: float = 60.0) -> list[list[float]]:
+        """One vector a text, from a hosted server that has an embeddings endpoint (``base_url``)."""
+        return self._embedder().embed(texts, model=model, timeout=timeout)
+
+    async def aembed(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        timeout: float = 60.0,  # noqa: ASYNC109  # the contract's word; it becomes the call's deadline
+    ) -> list[list[float]]:
+        """``embed`` for asynchronous callers."""
+        return await self._embedder().aembed(texts, model=model, timeout=timeout)
+
+    def _embedder(self) -> OpenAICompatibleBackend:
+        from backends.openai import OpenAICompatibleBackend
+
+        if not isinstance(self._engine, OpenAICompatibleBackend):
+            raise ConfigurationError(
+                "local transformers models give no embeddings; WorkstationBackend.embed does, on this machine",
+                provider=self.id,
+            )
+        return self._engine
 
     def health(self) -> Health:
         return self._engine.health()
