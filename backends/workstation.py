@@ -66,11 +66,13 @@ class WorkstationBackend(ThreadedBackend):
         n_parallel: int | None = None,
         chat_format: str | None = None,
         idle_seconds: float | None = None,
+        prefix_store: str | Path | None = None,
         verbose: bool = False,
         **options: Any,
     ) -> None:
         """``n_ctx`` is the longest prompt with its answer; ``n_parallel`` how many calls run at once.
 
+        ``prefix_store`` is a directory that keeps evaluated prompt beginnings for the next process.
         ``verbose`` logs every call at INFO instead of DEBUG; never its text.
         """
         super().__init__(id, **options)
@@ -92,6 +94,7 @@ class WorkstationBackend(ThreadedBackend):
             n_gpu_layers=0 if n_gpu_layers is None else n_gpu_layers,
             n_batch=n_batch,
             n_parallel=n_parallel,
+            prefix_store=None if prefix_store is None else Path(prefix_store),
         )
         self._chat_format = chat_format
         self._idle_seconds = idle_seconds

@@ -26,6 +26,7 @@ from backends.local.jobs import Generation, Job, Outcome, Scoring, Ticket
 from backends.local.llama_context import ContextSettings, DecodeFailed, LlamaContext, OutOfCells
 from backends.local.llama_model import LlamaModel
 from backends.local.llama_slots import Slot, Slots, common_prefix
+from backends.local.prefix_store import PrefixStore
 from backends.local.sampling import Sampler
 from backends.local.stop_strings import TextOutput
 
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 # Waiting for another prompt to evaluate a shared beginning pays from about this many tokens on.
 _WORTH_WAITING = 16
+# Writing a beginning to disk pays from about this many tokens on.
+_WORTH_STORING = 64
 # Cells kept free for the growth of each sequence when another one is let in.
 _GROWTH = 64
 # How many waiting jobs are looked at for one that can start now.
@@ -98,8 +101,11 @@ class _Sequence:
 class LlamaEngine:
     """``submit`` may be called from any thread; everything else happens in the engine's own."""
 
-    def __init__(self, model: LlamaModel, settings: ContextSettings, parallel: int) -> None:
+    def __init__(
+        self, model: LlamaModel, settings: ContextSettings, parallel: int, store: PrefixStore | None = None
+    ) -> None:
         """``parallel`` sequences run at once; the settings' other sequences only remember prefixes."""
+        self._store = store
         self.model = model
         self.settings = settings
         self._parallel = parallel
@@ -231,6 +237,8 @@ class LlamaEngine:
                 sequence.ticket.put(error)
                 return
         sequence.slot = self._slots.take(sequence, source, shared)
+        if self._store is not None:
+            self._use_store(self._store, sequence, sequence.slot)
         sequence.reused = max(sequence.reused, len(sequence.slot.tokens))
         self._active.append(sequence)
         self._stats = replace(
@@ -238,6 +246,17 @@ class LlamaEngine:
             jobs=self._stats.jobs + 1,
             reused_tokens=self._stats.reused_tokens + len(sequence.slot.tokens),
         )
+
+    def _use_store(self, store: PrefixStore, sequence: _Sequence, slot: Slot[_Sequence]) -> None:
+        """Fetch a longer beginning than memory has, or keep one that two prompts were seen to share."""
+        shared = len(slot.tokens)
+        stored = store.longest(sequence.tokens, sequence.sharable)
+        if stored is not None and len(stored.tokens) >= shared + _WORTH_WAITING:
+            state = store.read(stored)
+            if state is not None:
+                self._slots.restore(slot, stored.tokens, state)
+        elif shared >= _WORTH_STORING and (stored is None or len(stored.tokens) + _WORTH_STORING <= shared):
+            store.write(slot.tokens, self._context.state(slot.number))
 
     # -- one batch ----------------------------------------------------------------------------
 

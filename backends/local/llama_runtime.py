@@ -14,6 +14,7 @@ from pathlib import Path
 
 from backends.exceptions import ConfigurationError, ModelNotFoundError
 from backends.local.chat_prompt import ChatPrompt
+from backends.local.gguf import GGUFHeader
 from backends.local.jobs import Ticket
 from backends.local.llama_context import ContextSettings
 from backends.local.llama_engine import LlamaEngine
@@ -21,9 +22,10 @@ from backends.local.llama_model import LlamaModel, checked_header
 from backends.local.machine import compute_threads
 from backends.local.memory_fit import check_memory
 from backends.local.packaged_models import packaged_gguf
+from backends.local.prefix_store import PrefixStore, file_digest
 from backends.local.shared import SharedModel, SharedModels, shared_models
 
-__all__ = ["LlamaRuntime", "RuntimeSettings", "open_llama"]
+__all__ = ["LlamaRuntime", "RuntimeSettings", "context_settings", "open_llama"]
 
 DEFAULT_CONTEXT = 4096
 DEFAULT_BATCH = 256
@@ -42,6 +44,8 @@ class RuntimeSettings:
     n_gpu_layers: int = 0
     n_batch: int | None = None
     n_parallel: int | None = None
+    #: Where evaluated prompt beginnings are kept for the next process; nowhere by default.
+    prefix_store: Path | None = None
 
     def located(self) -> Path:
         """The model's file; raises ModelNotFoundError."""
@@ -60,16 +64,8 @@ class LlamaRuntime:
 
     def __init__(self, path: Path, settings: RuntimeSettings, registry: SharedModels) -> None:
         header = checked_header(path)
-        self.n_ctx = _context_length(settings.n_ctx, header.context_length or 0, path)
-        parallel = settings.n_parallel or DEFAULT_PARALLEL
-        context = ContextSettings(
-            cells=self.n_ctx,
-            sequences=parallel + _REMEMBERED,
-            n_batch=min(settings.n_batch or DEFAULT_BATCH, self.n_ctx),
-            n_threads=settings.n_threads or compute_threads(),
-            # Graphics processors have kernels of their own, and none for these types.
-            exact=settings.n_gpu_layers == 0,
-        )
+        context = context_settings(settings, header)
+        self.n_ctx = context.cells
         check_memory(header, context)
         self._chats: dict[str | None, ChatPrompt] = {}
         self._chats_lock = threading.Lock()
@@ -79,7 +75,9 @@ class LlamaRuntime:
             )
             stack.callback(weights.release)
             self.model = stack.enter_context(weights.use())
-            self.engine = LlamaEngine(self.model, context, parallel)
+            self.engine = LlamaEngine(
+                self.model, context, settings.n_parallel or DEFAULT_PARALLEL, _prefix_store(path, settings)
+            )
             stack.callback(self.engine.close)
             self._stack = stack.pop_all()
 
@@ -106,13 +104,39 @@ def open_llama(
     """A claim on the model of ``settings``; it is loaded at the first use. Raises when there is no file."""
     registry = shared_models() if registry is None else registry
     path = settings.located()
-    shape = (settings.n_ctx, settings.n_threads, settings.n_batch, settings.n_parallel)
+    shape = (settings.n_ctx, settings.n_threads, settings.n_batch, settings.n_parallel, settings.prefix_store)
     return registry.open(
         ("llama-engine", _weights_key(path, settings), shape),
         lambda: LlamaRuntime(path, settings, registry),
         LlamaRuntime.close,
         idle_seconds,
     )
+
+
+def context_settings(settings: RuntimeSettings, header: GGUFHeader) -> ContextSettings:
+    """The context that ``settings`` ask for; raises ConfigurationError when the model cannot have it."""
+    cells = _context_length(settings.n_ctx, header.context_length or 0, header.path)
+    return ContextSettings(
+        cells=cells,
+        sequences=(settings.n_parallel or DEFAULT_PARALLEL) + _REMEMBERED,
+        n_batch=min(settings.n_batch or DEFAULT_BATCH, cells),
+        n_threads=settings.n_threads or compute_threads(),
+        # Graphics processors have kernels of their own, and none for these types.
+        exact=settings.n_gpu_layers == 0,
+    )
+
+
+def _prefix_store(path: Path, settings: RuntimeSettings) -> PrefixStore | None:
+    if settings.prefix_store is None:
+        return None
+    import llama_cpp
+
+    identity = {
+        "model": file_digest(path),
+        "engine": f"llama-cpp-python {llama_cpp.__version__}",
+        "exact": str(settings.n_gpu_layers == 0),
+    }
+    return PrefixStore(settings.prefix_store.expanduser(), identity)
 
 
 def _weights_key(path: Path, settings: RuntimeSettings) -> Hashable:

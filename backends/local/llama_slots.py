@@ -88,6 +88,15 @@ class Slots(Generic[S]):
         target.owner = owner
         return target
 
+    def restore(self, slot: Slot[S], tokens: Sequence[int], state: bytes) -> bool:
+        """Put a kept state into ``slot``; False, with the slot empty, when it does not fit."""
+        self.forget(slot)
+        if not self._context.restore(slot.number, state):
+            self._context.trim(slot.number, 0)
+            return False
+        slot.tokens = list(tokens)
+        return True
+
     def release(self, slot: Slot[S]) -> None:
         """The sequence has ended; what it evaluated stays until memory is short."""
         self._tick += 1
