@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from backends.base import Backend, ThreadedBackend
@@ -22,7 +22,7 @@ from backends.llm_router.cache_key import KeyMaker, response_document
 from backends.llm_router.chain import EndOfChainError
 from backends.llm_router.deps import RouterDeps
 from backends.llm_router.resolution import Candidate
-from backends.llm_router.route import ROUTE_KEYS, Route, is_own_key
+from backends.llm_router.route import ROUTE_KEYS, Route, is_own_key, is_repeatable
 from backends.llm_router.third_party import AnyOption
 from backends.llm_router.usage import UsageMeter
 from backends.options import GENERATION_OPTIONS, SAMPLING_OPTIONS, near_miss
@@ -35,6 +35,10 @@ __all__ = ["Attempter", "Call"]
 #: Options that say how to draw a token. A provider that has no such knob answers without it, and the call goes on;
 #: all other options change what an answer is, so a provider that does not know them is not asked.
 _MAY_BE_LEFT_OUT = frozenset(SAMPLING_OPTIONS)
+
+
+#: Hears of each try that failed and of the wait before the next.
+OnRetry = Callable[[BackendError, float], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,18 +68,23 @@ class Attempter:
 
     def key(self, candidate: Candidate, call: Call) -> str | None:
         """The name of the response, or None when this call is not to be cached or has none."""
-        if not call.cache:
+        if not (call.cache and candidate.repeatable and is_repeatable(call.options)):
             return None
         document = response_document(candidate.identity, candidate.model, call.messages, call.options, call.json_schema)
         return None if document is None else call.key_maker(document)
 
     async def complete(
-        self, candidate: Candidate, call: Call, deadline: float | None, missed_key: str | None = None
+        self,
+        candidate: Candidate,
+        call: Call,
+        deadline: float | None,
+        on_retry: OnRetry,
+        missed_key: str | None = None,
     ) -> Completion:
         """The completion, from the cache or from the provider. ``missed_key`` is known not to be in memory."""
         key = missed_key or self.key(candidate, call)
         if key is None:
-            return await self._ask(candidate, call, deadline)
+            return await self._ask(candidate, call, deadline, on_retry)
         responses = self._deps.responses
         if missed_key is None and (found := responses.get_now(key)) is not None:
             return found
@@ -83,7 +92,7 @@ class Attempter:
         async def work() -> Completion:
             if responses.has_lower_layers and (lower := await responses.get_lower(key)) is not None:
                 return lower
-            completion = await self._ask(candidate, call, deadline)
+            completion = await self._ask(candidate, call, deadline, on_retry)
             if completion.text or completion.tool_calls:
                 await responses.put(key, completion)
             return completion
@@ -91,7 +100,7 @@ class Attempter:
         return await self._deps.flights.run(key, work, joined=mark_cached)
 
     async def stream(
-        self, candidate: Candidate, call: Call, deadline: float | None
+        self, candidate: Candidate, call: Call, deadline: float | None, on_retry: OnRetry
     ) -> AsyncGenerator[StreamItem, None]:
         """Pieces and then the completion; a cached answer is one piece."""
         key = self.key(candidate, call)
@@ -104,13 +113,13 @@ class Attempter:
                 yield found.text
                 yield found
                 return
-        async with contextlib.aclosing(self._ask_stream(candidate, call, deadline)) as items:
+        async with contextlib.aclosing(self._ask_stream(candidate, call, deadline, on_retry)) as items:
             async for item in items:
                 if isinstance(item, Completion) and key is not None and (item.text or item.tool_calls):
                     await self._deps.responses.put(key, item)
                 yield item
 
-    async def _ask(self, candidate: Candidate, call: Call, deadline: float | None) -> Completion:
+    async def _ask(self, candidate: Candidate, call: Call, deadline: float | None, on_retry: OnRetry) -> Completion:
         async with self._instance(candidate, call) as backend:
             options = self._options_for(backend, candidate, call)
             breaker = self._breaker(candidate)
@@ -130,36 +139,31 @@ class Attempter:
                 breaker.succeeded()
                 return completion
 
-            reserved = self._reserve(backend, call)
-            try:
-                completion = await call_with_retries(once, self._route.retry, deadline=deadline)
-                return self._finished(completion, backend, candidate, call)
-            finally:
-                self._usage.release(reserved)
+            with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as spent:
+                completion = await call_with_retries(once, self._route.retry, deadline=deadline, on_retry=on_retry)
+                return spent(self._finished(completion, backend, candidate, call))
 
     async def _ask_stream(
-        self, candidate: Candidate, call: Call, deadline: float | None
+        self, candidate: Candidate, call: Call, deadline: float | None, on_retry: OnRetry
     ) -> AsyncGenerator[StreamItem, None]:
         async with self._instance(candidate, call) as backend:
             options = self._options_for(backend, candidate, call)
             breaker = self._breaker(candidate)
-            reserved = self._reserve(backend, call)
-            try:
+            with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as spent:
                 # Retries end where the stream begins: what has been read cannot be taken back.
                 first, items = await call_with_retries(
                     lambda: self._begin(backend, candidate, call, options, breaker),
                     self._route.retry,
                     deadline=deadline,
+                    on_retry=on_retry,
                 )
                 async with contextlib.aclosing(items):
                     item: StreamItem | None = first
                     while item is not None:
                         if isinstance(item, Completion):
-                            item = self._finished(item, backend, candidate, call)
+                            item = spent(self._finished(item, backend, candidate, call))
                         yield item
                         item = await anext(items, None)
-            finally:
-                self._usage.release(reserved)
 
     async def _begin(
         self,
@@ -199,9 +203,6 @@ class Attempter:
             except RateLimitError as error:
                 # The limit is this backend's, whoever is asked.
                 raise EndOfChainError(error) from error
-
-    def _reserve(self, backend: Backend, call: Call) -> tuple[int, float]:
-        return self._usage.reserve(call.messages, call.options.get("max_tokens"), free=backend.local)
 
     def _finished(self, completion: Completion, backend: Backend, candidate: Candidate, call: Call) -> Completion:
         usage = self._usage.complete(completion, call.messages, free=backend.local)

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from backends.exceptions import redact
 from backends.types import Attempt, Completion, ToolCall, Usage
 
 if TYPE_CHECKING:
@@ -154,6 +155,10 @@ class MemoryCache:
             return CacheStats(self._hits, self._misses, len(self._entries), self._bytes)
 
 
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {redact(str(error))}"
+
+
 def _size(key: str, completion: Completion) -> int:
     # Four bytes a character is the most that Python spends on a string.
     return (
@@ -226,7 +231,7 @@ class ResponseCache:
         try:
             value = await self._call(remote.get, key)
         except Exception as error:  # a stranger's object: whatever it raises, the call goes on without it
-            log.warning("the remote cache failed to answer and is passed over: %s: %s", type(error).__name__, error)
+            log.warning("the remote cache failed to answer and is passed over: %s", _told(error))
             return None
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
@@ -240,7 +245,7 @@ class ResponseCache:
         try:
             await self._call(write, key, value)
         except Exception as error:  # as above
-            log.warning("the remote cache failed to keep an entry: %s: %s", type(error).__name__, error)
+            log.warning("the remote cache failed to keep an entry: %s", _told(error))
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         if inspect.iscoroutinefunction(function):

@@ -58,6 +58,19 @@ class ChainReport:
             until = now + (deadline - now) / 2
         return None if until == math.inf else until
 
+    def retried(self, candidate: Candidate) -> Callable[[BackendError, float], None]:
+        """Takes down the tries of one candidate that failed and are made again."""
+        began = time.monotonic()
+
+        def note(error: BackendError, wait: float) -> None:
+            nonlocal began
+            now = time.monotonic()
+            model = error.model or candidate.model
+            self.attempts.append(Attempt(candidate.name, model, type(error).__name__, now - began, error.message))
+            began = now + wait
+
+        return note
+
     def failed(self, candidate: Candidate, error: BackendError, began: float) -> None:
         seconds = time.monotonic() - began
         model = error.model or candidate.model

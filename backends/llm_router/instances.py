@@ -135,11 +135,9 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
 
 
 def cache_identity(identity: str, settings: Mapping[str, Any], shaping: tuple[tuple[str, str], ...]) -> str:
-    """Who answers, for the names of responses: the provider and all settings but the secret ones."""
+    """Who answers, for the names of responses: the provider and all its settings but the keys, as a hash."""
     public = {name: value for name, value in settings.items() if not any(word in name for word in _SECRET_WORDS)}
-    if not public and not shaping:
-        return identity
-    return json.dumps([identity, public, shaping], sort_keys=True, default=_plain)
+    return f"{identity}:{fingerprint({'settings': public, 'shaping': shaping})}" if public or shaping else identity
 
 
 def _plain(value: object) -> str:

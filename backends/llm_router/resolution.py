@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backends.exceptions import BackendError, ConfigurationError, ProviderUnavailableError
@@ -18,7 +18,7 @@ from backends.llm_router.environment import EnvironmentSettings
 from backends.llm_router.instances import cache_identity, fingerprint
 from backends.llm_router.providers.base import Availability, ProviderContext
 from backends.llm_router.registry import AUTO_ORDER, RegisteredProvider
-from backends.llm_router.route import Route, Target
+from backends.llm_router.route import Route, Target, is_repeatable
 from backends.llm_router.settings import read
 from backends.llm_router.tracing import TRACE_KEYS
 
@@ -31,14 +31,17 @@ class Candidate:
 
     name: str
     model: str | None
-    found: RegisteredProvider
-    context: ProviderContext
+    found: RegisteredProvider = field(repr=False)
+    # Settings hold keys: nothing of them is shown.
+    context: ProviderContext = field(repr=False)
     #: Settings that the provider may take with a call, if not when it is made.
-    call_settings: Mapping[str, Any]
-    settings_print: str
+    call_settings: Mapping[str, Any] = field(repr=False)
+    settings_print: str = field(repr=False)
     #: Who answers, for the names of responses.
-    identity: str
+    identity: str = field(repr=False)
     generation: int
+    #: Whether the same call has the same answer: not within a session, nor where the program may act.
+    repeatable: bool = True
 
     def with_model(self, model: str) -> Candidate:
         """The same provider, asked for ``model``."""
@@ -129,6 +132,7 @@ def _candidate(target: Target, deps: RouterDeps, settings: EnvironmentSettings) 
         settings_print=fingerprint(made_with),
         identity=cache_identity(found.identity, shaping, settings.shaping),
         generation=settings.generation,
+        repeatable=is_repeatable(given),
     )
 
 

@@ -16,7 +16,7 @@ from backends.llm_router.tracing import TRACE_KEYS, TraceSettings
 from backends.options import GENERATION_OPTIONS, near_miss
 from backends.retries import RETRY_SETTINGS, RetryPolicy
 
-__all__ = ["ROUTE_KEYS", "Route", "Target", "is_own_key"]
+__all__ = ["ROUTE_KEYS", "Route", "Target", "is_own_key", "is_repeatable"]
 
 #: The keys that the router itself understands.
 ROUTE_KEYS = (
@@ -41,13 +41,31 @@ ROUTE_KEYS = (
 _FAMILIES = ("claude_", "codex_", "copilot_", "gemini_", "workstation_", "mock_")
 
 
+#: With one of these an answer depends on what was said before, or the program does more than answer.
+_NOT_REPEATABLE = frozenset(
+    {
+        "resume_session_id",
+        "continue_session",
+        "claude_session_id",
+        "claude_fork_session",
+        "copilot_sdk_session_id",
+        "claude_tools",
+        "claude_allowed_tools",
+        "codex_tools",
+        "copilot_available_tools",
+        "copilot_allow_tools",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A provider to ask. Without a model, the provider's own configured or default model answers."""
 
     provider: str
     model: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    #: Never shown: keys are among them.
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,7 @@ class Route:
     #: The model for whichever provider is chosen, when none is named.
     model: str | None = None
     fallbacks: tuple[Target, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     local_only: bool = False
     cache: bool | None = None
     attempt_timeout: float | None = None
@@ -98,6 +116,11 @@ class Route:
             trace=TraceSettings.from_keys(keys, owner),
             verbose=bool(_switch("verbose", keys.get("verbose"), owner)),
         )
+
+
+def is_repeatable(settings: Mapping[str, Any]) -> bool:
+    """Whether the same call with these keys has the same answer, so that one may stand for the other."""
+    return not any(settings.get(name) for name in _NOT_REPEATABLE)
 
 
 def is_own_key(name: str) -> bool:

@@ -109,6 +109,8 @@ class Router:
         candidates = self.candidates(settings)
         merged = {**self.options, **options} if options else dict(self.options)
         cache = merged.pop("cache", self.route.cache)
+        if cache is not None and not isinstance(cache, bool):
+            raise InvalidRequestError(f"cache must be true or false, not {cache!r}", provider=self.route.owner)
         if not merged.keys() <= GENERATION_OPTIONS.keys():
             self._refuse_unknown(merged, candidates)
         checked = check_options(merged, merged, self.route.owner)
@@ -123,7 +125,7 @@ class Router:
                 options=checked,
                 json_schema=schema,
                 deadline=time.monotonic() + timeout,
-                cache=settings.response_cache if cache is None else bool(cache),
+                cache=settings.response_cache if cache is None else cache,
                 provider_cache=settings.provider_cache,
                 local_only=self.route.local_only or settings.privacy == "local_only",
                 key_maker=settings.key_maker,
@@ -174,7 +176,8 @@ class Router:
         first = candidates[0]
 
         def attempt(candidate: Candidate, until: float | None) -> Coroutine[Any, Any, Completion]:
-            return self._attempter.complete(candidate, call, until, first_key if candidate is first else None)
+            missed = first_key if candidate is first else None
+            return self._attempter.complete(candidate, call, until, report.retried(candidate), missed)
 
         try:
             with operation(first.name, first.model) as span:
@@ -191,7 +194,7 @@ class Router:
         first = candidates[0]
 
         def attempt(candidate: Candidate, until: float | None) -> AsyncGenerator[StreamItem, None]:
-            return self._attempter.stream(candidate, call, until)
+            return self._attempter.stream(candidate, call, until, report.retried(candidate))
 
         completion: Completion | None = None
         try:

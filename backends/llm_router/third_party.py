@@ -113,7 +113,7 @@ def spec_of(name: str, factory: Callable[..., Any] | ProviderSpec) -> ProviderSp
 
     return ProviderSpec(
         name=name,
-        kind="distributed",
+        kind="custom",
         summary="registered by this program or an installed package",
         create=create,
         available=lambda _context: Availability(True, "registered"),

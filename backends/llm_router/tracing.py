@@ -99,7 +99,7 @@ class Tracer:
         if self.settings.content:
             entry["prompt"] = redact(prompt.decode("utf-8", "replace"))
             if isinstance(outcome, Completion):
-                entry["response"] = outcome.text
+                entry["response"] = redact(outcome.text)
         self._append(json.dumps(entry, ensure_ascii=False) + "\n")
 
     @property

@@ -6,10 +6,11 @@ dollars computed from the configured ``price``; both are marked as estimated. No
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from backends.exceptions import BudgetExceededError, ConfigurationError
@@ -120,41 +121,59 @@ class UsageMeter:
         self._owner = owner
         self._lock = threading.Lock()
         self._sums: dict[str, list[Any]] = {}
-        self._tokens_reserved = 0
-        self._usd_reserved = 0.0
+        #: Spent, and set aside for calls that run.
+        self._tokens_taken = 0
+        self._usd_taken = 0.0
 
-    def reserve(self, messages: tuple[Message, ...], max_tokens: int | None, *, free: bool) -> tuple[int, float]:
-        """Set aside what the call may use at most, until ``release``; BudgetExceededError when that is not left."""
-        budget = self._budget
-        if budget is None:
-            return (0, 0.0)
+    @contextlib.contextmanager
+    def reserved(
+        self, messages: tuple[Message, ...], max_tokens: int | None, *, free: bool
+    ) -> Iterator[Callable[[Completion], Completion]]:
+        """Set aside what a call may use at most while it runs; BudgetExceededError when that is not left.
+
+        The function in the block takes the completion: what it used is spent, the rest is given back.
+        """
+        if self._budget is None:
+            yield lambda completion: completion
+            return
+        tokens, usd = self._take(self._budget, messages, max_tokens, free)
+        used = Usage()
+
+        def spent(completion: Completion) -> Completion:
+            nonlocal used
+            used = completion.usage
+            return completion
+
+        try:
+            yield spent
+        finally:
+            with self._lock:
+                self._tokens_taken += used.total_tokens - tokens
+                self._usd_taken += (used.cost_usd or 0.0) - usd
+
+    def _take(
+        self, budget: Budget, messages: tuple[Message, ...], max_tokens: int | None, free: bool
+    ) -> tuple[int, float]:
         prompt_tokens = estimate_tokens(messages)
         completion_tokens = ASSUMED_COMPLETION_TOKENS if max_tokens is None else max_tokens
         tokens = prompt_tokens + completion_tokens
         usd = 0.0 if free or self._price is None else self._price.of(prompt_tokens, completion_tokens)
         with self._lock:
-            used = self._total()
-            if budget.tokens is not None and used.total_tokens + self._tokens_reserved + tokens > budget.tokens:
+            if budget.tokens is not None and self._tokens_taken + tokens > budget.tokens:
                 raise BudgetExceededError(
                     f"the call may use {tokens} tokens; of the budget of {budget.tokens}, "
-                    f"{max(0, budget.tokens - used.total_tokens - self._tokens_reserved)} are left",
+                    f"{max(0, budget.tokens - self._tokens_taken)} are left",
                     provider=self._owner,
                 )
-            if budget.usd is not None and used.cost_usd + self._usd_reserved + usd > budget.usd:
+            if budget.usd is not None and self._usd_taken + usd > budget.usd:
                 raise BudgetExceededError(
                     f"the call may cost ${usd:.6f}; of the budget of ${budget.usd:g}, "
-                    f"${max(0.0, budget.usd - used.cost_usd - self._usd_reserved):.6f} is left",
+                    f"${max(0.0, budget.usd - self._usd_taken):.6f} is left",
                     provider=self._owner,
                 )
-            self._tokens_reserved += tokens
-            self._usd_reserved += usd
-        return (tokens, usd)
-
-    def release(self, reserved: tuple[int, float]) -> None:
-        if reserved != (0, 0.0):
-            with self._lock:
-                self._tokens_reserved -= reserved[0]
-                self._usd_reserved -= reserved[1]
+            self._tokens_taken += tokens
+            self._usd_taken += usd
+        return tokens, usd
 
     def complete(self, completion: Completion, messages: tuple[Message, ...], *, free: bool) -> Usage:
         """The usage of a completion with what the provider left out, estimated."""
@@ -200,9 +219,6 @@ class UsageMeter:
 
     def _of(self, provider: str) -> list[Any]:
         return self._sums.setdefault(provider, [0, 0, 0, 0, 0, 0.0, 0, False, 0.0])
-
-    def _total(self) -> ProviderUsage:
-        return sum((ProviderUsage(*sums) for sums in self._sums.values()), ProviderUsage())
 
 
 def estimate_tokens(messages: tuple[Message, ...]) -> int:

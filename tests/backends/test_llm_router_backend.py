@@ -404,5 +404,5 @@ def test_over_a_real_server_with_a_real_failure_the_fallback_answers() -> None:
         completion = backend.complete("hi")
 
     assert completion.text == "hello"
-    assert [attempt.error for attempt in completion.attempts] == ["ProviderUnavailableError", None]
+    assert [attempt.error for attempt in completion.attempts] == ["ProviderUnavailableError"] * 2 + [None]
     assert len(broken.requests) == 2

@@ -45,7 +45,7 @@ class ProviderSpec:
     """One provider, declared."""
 
     name: str
-    kind: Literal["http", "program", "sdk", "local", "distributed", "test"]
+    kind: Literal["http", "program", "sdk", "local", "distributed", "custom", "test"]
     #: What a person sees in ``providers``: one line.
     summary: str
     create: Callable[[ProviderContext], Backend]

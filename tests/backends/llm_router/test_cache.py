@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.exceptions import InvalidRequestError
 from backends.llm_router import RouterDeps, acomplete_text, complete_text
 from backends.llm_router.cache import MemoryCache, decode_completion, encode_completion
 from backends.types import Completion, ToolCall, Usage
@@ -262,3 +263,22 @@ async def test_an_asynchronous_caller_has_the_same_cache(
 
     assert (await acomplete_text("hi", provider="p", deps=deps)).cached
     assert scripted.calls == 1
+
+
+@pytest.mark.parametrize(
+    "key", [{"continue_session": True}, {"resume_session_id": "s1"}, {"claude_tools": "default"}, {"codex_tools": True}]
+)
+def test_a_call_within_a_session_or_to_a_program_that_may_act_is_never_answered_from_the_cache(
+    key: dict[str, Any], deps: RouterDeps, provider: Callable[..., ScriptedProvider]
+) -> None:
+    scripted = provider("p", known=frozenset({"timeout", *key}))
+
+    for _ in range(2):
+        complete_text("go on", provider="p", deps=deps, **key)
+
+    assert scripted.calls == 2
+
+
+def test_whether_to_use_the_cache_is_yes_or_no(deps: RouterDeps) -> None:
+    with pytest.raises(InvalidRequestError, match="cache must be true or false"):
+        complete_text("hi", provider="mock", deps=deps, cache="no")

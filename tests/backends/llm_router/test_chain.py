@@ -148,11 +148,15 @@ def test_retries_come_before_the_fallback(deps: RouterDeps, provider: Register) 
     first = provider("first", ProviderUnavailableError("down"), "answer at the second try")
     second = provider("second")
 
-    text = generate_text(
+    completion = complete_text(
         "hi", provider="first", fallback_providers=["second"], deps=deps, max_retries=1, retry_base_delay=0
     )
 
-    assert text == "answer at the second try"
+    assert completion.text == "answer at the second try"
+    assert [(a.provider, a.error) for a in completion.attempts] == [
+        ("first", "ProviderUnavailableError"),
+        ("first", None),
+    ]
     assert (first.calls, second.calls) == (2, 0)
 
 
@@ -267,6 +271,18 @@ def test_a_key_is_never_sent_to_a_fallback(deps: RouterDeps) -> None:
     given = [candidate.context.settings for candidate in resolve(route, deps, deps.environment.settings())]
 
     assert given == [{"api_key": "sk-of-openai", "base_url": "https://example.org/v1"}, {}, {"api_key": "own"}]
+
+
+def test_no_key_shows_in_what_a_debugger_prints(deps: RouterDeps) -> None:
+    from backends.llm_router.resolution import resolve
+    from backends.llm_router.route import Route
+
+    settings = {"api_key": "k-0123456789", "program_env": {"TOKEN": "t-0123456789"}}
+    route = Route.from_keys({"provider": "openai"}, settings, "test")
+
+    shown = repr((route, resolve(route, deps, deps.environment.settings())))
+
+    assert "0123456789" not in shown
 
 
 def test_a_key_without_a_provider_is_refused(deps: RouterDeps) -> None:
