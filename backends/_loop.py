@@ -1,7 +1,7 @@
 """Runs the asynchronous HTTP path for callers that are not asynchronous.
 
 One daemon thread with one event loop, started at the first use. The loop belongs to whoever made
-the LoopThread and ends with its ``close``.
+the LoopThread and ends with its ``close``, when it is forgotten, or with the program.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import functools
 import os
 import queue
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+import weakref
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 __all__ = ["LoopThread"]
@@ -30,6 +32,7 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
+        self._at_exit = functools.partial(_close, weakref.ref(self))
 
     @property
     def started(self) -> bool:
@@ -99,7 +102,7 @@ class LoopThread:
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
-            atexit.unregister(self.close)
+            atexit.unregister(self._at_exit)
         if loop is None or thread is None or self._pid != os.getpid():
             return
         loop.call_soon_threadsafe(loop.stop)
@@ -119,14 +122,30 @@ class LoopThread:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=_serve, args=(self._loop,), name=self._name, daemon=True)
                 self._thread.start()
-                # Programs that never close a backend must not end with complaints about open connections.
-                atexit.register(self.close)
+                # Programs that never close a backend must not end with complaints about open connections, nor
+                # keep a thread for each that they forget.
+                atexit.register(self._at_exit)
+                weakref.finalize(self, _stop_soon, self._loop, self._pid, self._at_exit).atexit = False
             return self._loop
 
 
 class _Failure:
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+def _close(reference: weakref.ref[LoopThread]) -> None:
+    alive = reference()
+    if alive is not None:
+        alive.close()
+
+
+def _stop_soon(loop: asyncio.AbstractEventLoop, pid: int, at_exit: Callable[[], None]) -> None:
+    atexit.unregister(at_exit)
+    if pid == os.getpid():
+        with contextlib.suppress(RuntimeError):  # it was closed long ago
+            # Not at once: what was forgotten together with the thread closes its connections in the loop first.
+            loop.call_soon_threadsafe(loop.call_later, 0.1, loop.stop)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

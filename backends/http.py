@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import time
+import weakref
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -91,6 +92,8 @@ class HttpClient:
         self._proxy_known = False
         self._urls: dict[str, URL] = {}
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        # A client that is forgotten closes too. Until then this holds its sessions, which must not be collected open.
+        weakref.finalize(self, _close_all, self._pools).atexit = False
 
     @property
     def host(self) -> str:
@@ -143,11 +146,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Ask every other event loop that still runs to close its connections."""
-        for loop, pool in list(self._pools.items()):
-            self._pools.pop(loop, None)
-            # A loop that is closed, or closes just now, has closed its session at its own end.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_close_in_loop, loop, pool.lifetime)
+        _close_all(self._pools)
 
     # -- inner works --------------------------------------------------------------------------
 
@@ -282,6 +281,14 @@ async def _session_lifetime() -> AsyncGenerator[aiohttp.ClientSession, None]:
     finally:
         await session.close()
         await asyncio.sleep(0)  # the transports close in the loop's next turn
+
+
+def _close_all(pools: dict[asyncio.AbstractEventLoop, _Pool]) -> None:
+    while pools:
+        loop, pool = pools.popitem()
+        # A loop that is closed, or closes just now, has closed its session at its own end.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_close_in_loop, loop, pool.lifetime)
 
 
 def _close_in_loop(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[Any, None]) -> None:

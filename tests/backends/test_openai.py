@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -569,6 +571,20 @@ def test_a_provider_is_a_few_lines_over_the_base(server: ScriptedServer) -> None
     assert completion.provider == "mine"
     assert server.requests[0].headers["x-mine"] == "1"
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_backend_that_is_forgotten_leaves_nothing_behind(server: ScriptedServer) -> None:
+    before = set(threading.enumerate())
+    openai = backend(server, id="forgotten")
+    openai.generate("hi")
+    (thread,) = set(threading.enumerate()) - before
+
+    del openai
+    gc.collect()
+
+    thread.join(10)
+    assert not thread.is_alive()
+    assert server.wait_until_open(0)
 
 
 def test_calls_at_once_share_the_backend(server: ScriptedServer) -> None:

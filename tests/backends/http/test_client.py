@@ -149,6 +149,17 @@ def test_close_reaches_the_event_loops_of_other_threads(server: ScriptedServer) 
     assert closed
 
 
+def test_a_client_that_is_forgotten_closes_its_connections(server: ScriptedServer) -> None:
+    server.always = OK
+
+    async def forget() -> bool:
+        await HttpClient(server.url, provider="p", env={}).request("GET", "x", headers={})
+        gc.collect()
+        return await asyncio.to_thread(server.wait_until_open, 0)
+
+    assert asyncio.run(forget())
+
+
 def test_a_raw_loop_that_forgets_its_generators_does_not_break_the_next(server: ScriptedServer) -> None:
     server.always = OK
     client = HttpClient(server.url, provider="p", env={})
