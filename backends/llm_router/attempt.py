@@ -254,9 +254,10 @@ class Attempter:
                     "it sends text off the machine and privacy is local_only; choose a local provider",
                     provider=candidate.name,
                 )
-            self.versions[candidate.name] = getattr(instance.backend, "program_version", None)
             yield instance.backend
         finally:
+            # Known to a program's provider when it has run.
+            self.versions[candidate.name] = getattr(instance.backend, "program_version", None)
             pool.leave(instance)
 
 

@@ -19,10 +19,13 @@ from backends.llm_router.instances import cache_identity, fingerprint
 from backends.llm_router.providers.base import Availability, ProviderContext
 from backends.llm_router.registry import AUTO_ORDER, RegisteredProvider
 from backends.llm_router.route import Route, Target, is_repeatable
-from backends.llm_router.settings import read
+from backends.llm_router.settings import MODEL_VARIABLES, read
 from backends.llm_router.tracing import TRACE_KEYS
 
 __all__ = ["Candidate", "availability", "is_local", "resolve"]
+
+#: Settings that say which model it is.
+_NAME_A_MODEL = frozenset({"model_path", "gguf_file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +126,31 @@ def _candidate(target: Target, deps: RouterDeps, settings: EnvironmentSettings) 
     for name, value in given.items():
         (made_with if name in found.spec.settings else with_calls)[name] = value
     shaping = {name: value for name, value in given.items() if name not in TRACE_KEYS}
+    model = target.model or _default_model(found.spec.name, given, deps.env)
     return Candidate(
         name=found.spec.name,
-        model=target.model,
+        model=model,
         found=found,
-        context=ProviderContext(deps.env, target.model, made_with, deps, deps.loop_thread),
+        context=ProviderContext(deps.env, model, made_with, deps, deps.loop_thread),
         call_settings=with_calls,
         settings_print=fingerprint(made_with),
         identity=cache_identity(found.identity, shaping, settings.shaping),
         generation=settings.generation,
         repeatable=is_repeatable(given),
     )
+
+
+def _default_model(name: str, settings: Mapping[str, Any], env: Mapping[str, str]) -> str | None:
+    """The model that the environment names for this provider; None: the provider's own default."""
+    if not _NAME_A_MODEL.isdisjoint(settings):
+        return None
+    own = MODEL_VARIABLES.get(name)
+    found = None if own is None else read(env, own)
+    if found is not None:
+        return found
+    general = read(env, "LLM_MODEL")
+    # llama.cpp takes a file; a model's name means another provider.
+    return None if general is not None and name == "workstation" and not general.endswith(".gguf") else general
 
 
 def _local_only(route: Route, settings: EnvironmentSettings) -> bool:

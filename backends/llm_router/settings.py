@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from backends.exceptions import ConfigurationError
 
-__all__ = ["PREFIXES", "VARIABLES", "Variable", "environment_page", "flag", "names_of", "read"]
+__all__ = ["MODEL_VARIABLES", "PREFIXES", "VARIABLES", "Variable", "environment_page", "flag", "names_of", "read"]
 
 #: First found wins.
 PREFIXES = ("COMPLAINT_GENERATOR_", "IPFS_KIT_", "IPFS_ACCELERATE_PY_", "IPFS_DATASETS_PY_")
@@ -107,6 +107,22 @@ VARIABLES: Mapping[str, Variable] = {
         # the application
         Variable("CONFIG", "the configuration file of `run.py`", "config.llm_router.json"),
     )
+}
+
+#: The variable that names a provider's own default model; ``LLM_MODEL`` comes after it.
+MODEL_VARIABLES: Mapping[str, str] = {
+    "openrouter": "OPENROUTER_MODEL",
+    "openai": "OPENAI_MODEL",
+    "huggingface": "HUGGINGFACE_MODEL",
+    "gemini_py": "GEMINI_MODEL",
+    "gemini_cli": "GEMINI_MODEL",
+    "claude_py": "CLAUDE_MODEL",
+    "claude_code": "CLAUDE_MODEL",
+    "codex_cli": "CODEX_MODEL",
+    "copilot_cli": "COPILOT_CLI_MODEL",
+    "copilot_sdk": "COPILOT_SDK_MODEL",
+    "local_hf": "LOCAL_HF_MODEL",
+    "workstation": "WORKSTATION_MODEL",
 }
 
 _FALSE = frozenset({"0", "false", "no", "off"})

@@ -82,6 +82,8 @@ class Tracer:
         """Append the record of one call, whether it succeeded or failed."""
         prompt = json.dumps(messages, ensure_ascii=False, default=repr).encode("utf-8", "surrogatepass")
         entry: dict[str, Any] = {
+            # Programs append records of their own to the same file.
+            "record": "router",
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "backend": backend,
             "ok": isinstance(outcome, Completion),

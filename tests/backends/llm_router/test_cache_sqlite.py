@@ -7,13 +7,15 @@ import multiprocessing
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backends.exceptions import ConfigurationError
-from backends.llm_router import RouterDeps, complete_text
+from backends.llm_router import RouterDeps, complete_text, generate_text
 from backends.llm_router.cache_sqlite import SqliteCache
+from backends.llm_router.registry import ProviderRegistry
 from backends.llm_router_backend import LLMRouterBackend
 
 
@@ -192,3 +194,28 @@ def test_eight_processes_meet_one_broken_file_and_none_fails(path: Path) -> None
     assert [worker.exitcode for worker in workers] == [0] * 8
     assert len(SqliteCache(path)) == 8 * 10 + 1
     assert len(list(path.parent.glob("*.corrupt-*"))) == 1
+
+
+def _answers_of_two_programs(path: Path, **attributes: str) -> list[str]:
+    """Two programs, one after the other, that register a provider of the same name."""
+    texts = []
+    for answer in ("first", "second"):
+
+        def factory(answer: str = answer) -> Callable[..., str]:
+            return lambda prompt, **_: answer
+
+        vars(factory).update(attributes)
+        registry = ProviderRegistry()
+        registry.register("own", factory)
+        deps = RouterDeps(env={}, registry=registry, cache_path=path)
+        texts.append(generate_text("hi", provider="own", deps=deps))
+        deps.close()
+    return texts
+
+
+def test_what_another_program_calls_by_the_same_name_may_be_something_else(path: Path) -> None:
+    assert _answers_of_two_programs(path) == ["first", "second"]
+
+
+def test_a_provider_that_says_who_it_is_is_remembered_by_the_next_program(path: Path) -> None:
+    assert _answers_of_two_programs(path, cache_identity="my-provider-1") == ["first", "first"]

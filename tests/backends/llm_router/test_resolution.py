@@ -9,9 +9,10 @@ import pytest
 from backends.exceptions import ConfigurationError, ProviderUnavailableError
 from backends.llm_router import RouterDeps, complete_text, generate_text, get_llm_provider
 from backends.llm_router.providers.base import Availability, ProviderContext, ProviderSpec
-from backends.llm_router.registry import AUTO_ORDER, ProviderRegistry
+from backends.llm_router.registry import AUTO_ORDER, BUILTIN_PROVIDERS, ProviderRegistry
 from backends.llm_router.resolution import resolve
 from backends.llm_router.route import Route
+from backends.llm_router.settings import MODEL_VARIABLES, VARIABLES
 
 from .providers import ScriptedProvider
 
@@ -242,3 +243,32 @@ def test_the_provider_sees_the_containers_environment() -> None:
     deps.close()
 
     assert seen[0].env == {"SOME": "thing"}
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "model"),
+    [
+        ({}, "openai", None),
+        ({"IPFS_DATASETS_PY_LLM_MODEL": "general"}, "openai", "general"),
+        ({"IPFS_DATASETS_PY_LLM_MODEL": "general"}, "codex_cli", "general"),
+        ({"IPFS_DATASETS_PY_LLM_MODEL": "gpt2"}, "local_hf", "gpt2"),
+        ({"IPFS_DATASETS_PY_LLM_MODEL": "general", "IPFS_ACCELERATE_PY_CODEX_MODEL": "own"}, "codex_cli", "own"),
+        ({"IPFS_KIT_OPENROUTER_MODEL": "own"}, "openrouter", "own"),
+        ({"IPFS_KIT_LLM_MODEL": "gpt2"}, "workstation", None),
+        ({"IPFS_KIT_LLM_MODEL": "/models/m.gguf"}, "workstation", "/models/m.gguf"),
+    ],
+)
+def test_the_environment_names_the_model_when_nobody_else_does(env: dict[str, str], name: str, model: str) -> None:
+    deps = RouterDeps(env=env, registry=ProviderRegistry())
+    settings = deps.environment.settings()
+
+    def asked(**keys: object) -> str | None:
+        return resolve(Route.from_keys({"provider": name, **keys}, {}, "test"), deps, settings)[0].model
+
+    assert asked() == model
+    assert asked(model="named") == "named"
+
+
+def test_every_provider_with_a_variable_for_its_model_is_built_in() -> None:
+    assert set(MODEL_VARIABLES) <= set(BUILTIN_PROVIDERS)
+    assert set(MODEL_VARIABLES.values()) <= set(VARIABLES)

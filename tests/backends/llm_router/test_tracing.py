@@ -37,7 +37,7 @@ def test_a_record_holds_sizes_cids_timing_and_tokens_and_no_text(
 
     (record,) = records(path)
     prompt = json.dumps([{"role": "user", "content": "my private story"}]).encode()
-    assert record["ok"]
+    assert (record["record"], record["ok"]) == ("router", True)
     assert (record["provider"], record["model"], record["program_version"]) == ("p", "m", "1.2.3")
     assert (record["prompt_tokens"], record["completion_tokens"]) == (3, 5)
     assert (record["prompt_bytes"], record["prompt_cid"]) == (len(prompt), cid_of(prompt))
