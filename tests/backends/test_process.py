@@ -87,6 +87,19 @@ async def test_the_deadline_ends_a_program_that_prints_and_one_that_does_not(tmp
     assert processes_naming(str(tmp_path)) == []
 
 
+async def test_a_program_may_say_goodbye(tmp_path: Path) -> None:
+    body = (
+        "import signal, sys, time\n"
+        "def goodbye(*_): open('goodbye', 'w').close(); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, goodbye); time.sleep(600)"
+    )
+
+    with pytest.raises(BackendTimeoutError):
+        await _run(tmp_path, body, seconds=1.5)
+
+    assert (tmp_path / "goodbye").exists()
+
+
 async def test_a_child_that_keeps_the_pipes_open_holds_nobody_up(tmp_path: Path) -> None:
     body = "import os, time\nif os.fork() == 0:\n os.setsid(); time.sleep(600)\nprint('said', flush=True)"
 

@@ -15,7 +15,7 @@ import logging
 import os
 import time
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -163,7 +163,6 @@ class ProgramBackend(AsyncBackend):
             arguments, stdin, reader = self._invocation(call)
             outcome, completion = "Cancelled", None
             try:
-                said: list[str] = []
                 async with running(
                     arguments,
                     stdin=stdin,
@@ -173,13 +172,14 @@ class ProgramBackend(AsyncBackend):
                     owner=self.id,
                 ) as program:
                     async for piece in self._pieces(program, call, reader):
-                        said.append(piece)
+                        call.said.append(piece)
                         if streaming:
                             yield piece
-                completion = self._completion(call, reader.answer, said, started)
+                completion = self._completion(call, reader.answer, started)
                 outcome = "ok"
-                if streaming and len(completion.text) > len("".join(said)):
-                    yield completion.text[len("".join(said)) :]
+                spoken = len("".join(call.said))
+                if streaming and len(completion.text) > spoken:
+                    yield completion.text[spoken:]
             except BackendError as error:
                 outcome = type(error).__name__
                 self._explain(error, call, reader.answer)
@@ -242,7 +242,7 @@ class ProgramBackend(AsyncBackend):
         finally:
             call.stderr = program.stderr
 
-    def _completion(self, call: Call, answer: Answer, said: Sequence[str], started: float) -> Completion:
+    def _completion(self, call: Call, answer: Answer, started: float) -> Completion:
         if not call.template:
             self.finish(call, answer)
         if answer.error is not None:
@@ -254,7 +254,7 @@ class ProgramBackend(AsyncBackend):
                 raise MalformedResponseError("the program ended without an answer", provider=self.id, model=call.model)
         elif not answer.text:
             raise MalformedResponseError("the program printed no answer", provider=self.id, model=call.model)
-        spoken = "".join(said)
+        spoken = "".join(call.said)
         text = answer.text if not call.streaming or answer.text.startswith(spoken) else spoken
         return Completion(
             text=text,
@@ -293,7 +293,7 @@ class ProgramBackend(AsyncBackend):
         error.model = error.model or call.model
         error.exit_code = error.exit_code if error.exit_code is not None else call.exit_code
         error.request_id = error.request_id or answer.session_id
-        error.partial = error.partial or answer.text
+        error.partial = error.partial or "".join(call.said) or answer.text
         said = answer.complaint if isinstance(error, BackendTimeoutError) else ""
         if not said and error is not answer.error:
             said = call.stderr if isinstance(error, BackendTimeoutError) else call.stderr or tail(call.stdout)

@@ -45,6 +45,8 @@ class Call:
     executable: str = ""
     #: Whether the command is the user's template.
     template: bool = False
+    #: The pieces of the answer that a stream has brought.
+    said: list[str] = field(default_factory=list)
     stdout: bytearray = field(default_factory=bytearray)
     stderr: str = ""
     exit_code: int | None = None

@@ -134,15 +134,28 @@ async def test_a_cancelled_call_leaves_nothing(provider: str, fakes: Fakes) -> N
     assert processes_naming(str(fakes.folder)) == []
 
 
+#: The line by which each program says the first piece of its answer.
+_ONE = {
+    "claude_code": {"type": "stream_event", "event": {"delta": {"type": "text_delta", "text": "one"}}},
+    "codex_cli": {"type": "item.completed", "item": {"type": "agent_message", "text": "one"}},
+    "copilot_cli": {"type": "assistant.message_delta", "data": {"deltaContent": "one"}},
+    "gemini_cli": {"type": "message", "role": "assistant", "content": "one"},
+}
+
+
+@every_program
+def test_a_break_after_the_first_piece_carries_what_was_said(provider: str, fakes: Fakes) -> None:
+    body = f"print({json.dumps(json.dumps(_ONE[provider]))}, flush=True); sys.exit(3)"
+
+    with pytest.raises(ProviderUnavailableError) as caught:
+        list(fakes.backend(provider, body).stream("hello"))
+
+    assert caught.value.partial == "one"
+
+
 @every_program
 async def test_a_reader_that_leaves_a_stream_ends_the_program(provider: str, fakes: Fakes) -> None:
-    line = {
-        "claude_code": {"type": "stream_event", "event": {"delta": {"type": "text_delta", "text": "one"}}},
-        "codex_cli": {"type": "item.completed", "item": {"type": "agent_message", "text": "one"}},
-        "copilot_cli": {"type": "assistant.message_delta", "data": {"deltaContent": "one"}},
-        "gemini_cli": {"type": "message", "role": "assistant", "content": "one"},
-    }[provider]
-    body = f"print({json.dumps(json.dumps(line))}, flush=True); time.sleep(600)"
+    body = f"print({json.dumps(json.dumps(_ONE[provider]))}, flush=True); time.sleep(600)"
     stream = fakes.backend(provider, body).astream("hello")
 
     assert await anext(stream) == "one"
