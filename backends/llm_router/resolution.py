@@ -60,7 +60,7 @@ def resolve(route: Route, deps: RouterDeps, settings: EnvironmentSettings) -> tu
         targets = (Target(settings.provider, route.model, route.settings), *fallbacks)
     else:
         return _whoever_is_there(route, deps, settings)
-    candidates = tuple(_candidate(target, deps, settings) for target in targets)
+    candidates = tuple(_candidate(_where_it_runs(target, deps, settings), deps, settings) for target in targets)
     if _local_only(route, settings):
         for candidate in candidates:
             _refuse_remote(candidate, route, deps)
@@ -75,6 +75,15 @@ def availability(name: str, deps: RouterDeps, settings: EnvironmentSettings) -> 
     if name == "accelerate" and not settings.accelerate and deps.accelerate_manager is None:
         return Availability(False, "not enabled: set ENABLE_IPFS_ACCELERATE to 1")
     return candidate.found.spec.available(candidate.context)
+
+
+def _where_it_runs(target: Target, deps: RouterDeps, settings: EnvironmentSettings) -> Target:
+    """``huggingface`` is the hosted API with a key and the library on this machine without, as documented."""
+    if target.provider != "huggingface":
+        return target
+    candidate = _candidate(target, deps, settings)
+    there = candidate.found.spec.available(candidate.context).ok
+    return target if there else replace(target, provider="local_hf")
 
 
 def _with_family_settings(route: Route) -> tuple[Target, ...]:

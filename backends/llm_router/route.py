@@ -49,9 +49,11 @@ _NOT_REPEATABLE = frozenset(
         "claude_session_id",
         "claude_fork_session",
         "copilot_sdk_session_id",
+        "gemini_session_id",
         "claude_tools",
         "claude_allowed_tools",
         "codex_tools",
+        "gemini_tools",
         "copilot_available_tools",
         "copilot_allow_tools",
     }

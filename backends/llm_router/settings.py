@@ -2,7 +2,7 @@
 
 A setting comes from the call's arguments, then the configuration, then the environment. In the environment the
 prefixes go in the order of ``PREFIXES``, then the plain names that other tools use too. A blank value counts as
-unset. ``docs/reference/environment.md`` is written from this table; a test holds it.
+unset. ``reference`` writes ``docs/reference/environment.md`` from this table; a test holds it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from backends.exceptions import ConfigurationError
 
-__all__ = ["MODEL_VARIABLES", "PREFIXES", "VARIABLES", "Variable", "environment_page", "flag", "names_of", "read"]
+__all__ = ["MODEL_VARIABLES", "PREFIXES", "VARIABLES", "Variable", "flag", "names_of", "read"]
 
 #: First found wins.
 PREFIXES = ("COMPLAINT_GENERATOR_", "IPFS_KIT_", "IPFS_ACCELERATE_PY_", "IPFS_DATASETS_PY_")
@@ -154,33 +154,3 @@ def flag(env: Mapping[str, str], name: str) -> bool:
         return word in _TRUE
     found = next(full for full in _NAMES[name] if env.get(full, "").strip())
     raise ConfigurationError(f"{found} must be 1 or 0, not {value!r}")
-
-
-def environment_page() -> str:
-    """The page docs/reference/environment.md."""
-    lines = [
-        "# Environment variables",
-        "",
-        "Written from `backends/llm_router/settings.py` by `python -m backends.llm_router.settings`; a test holds it.",
-        "",
-        "A setting comes from the call's arguments, then the configuration file, then the environment. A name below",
-        "is looked for with each of these prefixes, in this order: "
-        + ", ".join(f"`{prefix}`" for prefix in PREFIXES)
-        + ".",
-        "Then the plain names, where there are some. A blank value counts as unset.",
-        "",
-        "| name | plain names | default | meaning |",
-        "| --- | --- | --- | --- |",
-    ]
-    for variable in VARIABLES.values():
-        plain = ", ".join(f"`{name}`" for name in variable.plain)
-        default = f"`{variable.default}`" if variable.default else ""
-        secret = " (secret: never logged)" if variable.secret else ""
-        lines.append(f"| `{variable.name}` | {plain} | {default} | {variable.meaning}{secret} |")
-    return "\n".join([*lines, ""])
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(environment_page())

@@ -132,7 +132,7 @@ def test_a_model_that_is_named_is_asked_of_everyone(
 def test_the_environment_names_the_provider_and_its_fallbacks(
     deps: RouterDeps, world: Callable[..., dict[str, ScriptedProvider]]
 ) -> None:
-    world("openai", "openrouter")
+    world("huggingface")
     named = RouterDeps(
         env={"IPFS_KIT_LLM_PROVIDER": "Claude", "COMPLAINT_GENERATOR_LLM_FALLBACK_PROVIDERS": "codex, hf"},
         registry=deps.registry,
@@ -272,3 +272,21 @@ def test_the_environment_names_the_model_when_nobody_else_does(env: dict[str, st
 def test_every_provider_with_a_variable_for_its_model_is_built_in() -> None:
     assert set(MODEL_VARIABLES) <= set(BUILTIN_PROVIDERS)
     assert set(MODEL_VARIABLES.values()) <= set(VARIABLES)
+
+
+@pytest.mark.parametrize(
+    ("env", "settings", "name"),
+    [
+        ({}, {}, "local_hf"),
+        ({"HF_TOKEN": "hf_0123456789"}, {}, "huggingface"),
+        ({}, {"api_key": "hf_0123456789"}, "huggingface"),
+        ({}, {"base_url": "http://127.0.0.1:1/v1"}, "huggingface"),
+    ],
+)
+def test_huggingface_is_hosted_with_a_key_and_local_without(
+    env: dict[str, str], settings: dict[str, str], name: str
+) -> None:
+    deps = RouterDeps(env=env, registry=ProviderRegistry())
+    route = Route.from_keys({"provider": "hf"}, settings, "test")
+
+    assert resolve(route, deps, deps.environment.settings())[0].name == name

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import backends
 from backends.exceptions import ConfigurationError
 from backends.llm_router.environment import Environment
-from backends.llm_router.settings import PREFIXES, VARIABLES, environment_page, flag, names_of, read
+from backends.llm_router.reference import PAGES, REFERENCE_FOLDER
+from backends.llm_router.settings import PREFIXES, VARIABLES, flag, names_of, read
 
 ROOT = Path(backends.__file__).parent.parent
 
@@ -107,10 +108,11 @@ def test_no_secret_becomes_part_of_who_answers() -> None:
     assert shaping == {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}
 
 
-def test_the_page_of_variables_is_the_table() -> None:
-    page = (ROOT / "docs/reference/environment.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", PAGES)
+def test_the_reference_pages_are_written_from_the_code(name: str) -> None:
+    page = (REFERENCE_FOLDER / name).read_text(encoding="utf-8")
 
-    assert page == environment_page(), "run: python -m backends.llm_router.settings > docs/reference/environment.md"
+    assert page == PAGES[name](), "run: python -m backends.llm_router.reference"
 
 
 def test_every_variable_that_the_code_reads_is_in_the_table() -> None:
