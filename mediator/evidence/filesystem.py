@@ -51,7 +51,8 @@ class FileSystem:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             parts = []
-            left = limit + 1
+            # As much as there is: a buffer for the limit would cost more than the read.
+            left = min(os.fstat(fd).st_size, limit) + 1
             while left > 0 and (part := os.read(fd, left)):
                 parts.append(part)
                 left -= len(part)

@@ -8,8 +8,9 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 from uuid import UUID
 
 from mediator.evidence.blockstores.base import Batch
@@ -27,6 +28,7 @@ Progress = Callable[[int, int | None], None]
 
 _TEXT_FIELDS: Final = ("type", "owner", "complaint", "claim_type", "element", "description", "media_type")
 _MAX_METADATA: Final = 1024 * 1024
+_WORTH_A_THREAD: Final = 128 * 1024
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
@@ -106,7 +108,12 @@ def ingest(
     progress: Progress | None,
 ) -> Staged:
     """Read the source to its end and hand its blocks to the batch."""
-    reading = _Reading(opened, profile.chunk_size, progress)
+    with _Digest() as digest:
+        return _ingest(submission, _Reading(opened, profile.chunk_size, progress, digest), batch, profile, sealer)
+
+
+def _ingest(submission: Submission, reading: _Reading, batch: Batch, profile: Profile, sealer: Sealer | None) -> Staged:
+    opened = reading.opened
     own: list[Cid] = []
     if sealer is None:
         cid = stored = _build(reading.chunks(), profile, batch.put)
@@ -124,29 +131,63 @@ def ingest(
     name = submission.file_name if submission.file_name is not None else opened.name
     media_type = submission.media_type or media_type_of(reading.head, name)
     key_id = sealer.key_id if sealer is not None else None
-    return Staged(cid, reading.sha256.hexdigest(), reading.size, stored, key_id, media_type, name, tuple(own))
+    return Staged(cid, reading.digest.hexdigest(), reading.size, stored, key_id, media_type, name, tuple(own))
+
+
+class _Digest:
+    """The SHA-256 of everything, computed beside the hashes of the blocks: hashing large pieces needs no lock."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._pool: ThreadPoolExecutor | None = None
+        self._running: Future[None] | None = None
+
+    def update(self, chunk: bytes) -> None:
+        self._wait()
+        if len(chunk) < _WORTH_A_THREAD:
+            self._sha256.update(chunk)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="evidence-digest")
+        self._running = self._pool.submit(self._sha256.update, chunk)
+
+    def hexdigest(self) -> str:
+        self._wait()
+        return self._sha256.hexdigest()
+
+    def _wait(self) -> None:
+        if self._running is not None:
+            self._running.result()
+            self._running = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
 
 
 class _Reading:
     """Hashes and counts what passes."""
 
-    def __init__(self, opened: OpenSource, chunk_size: int, progress: Progress | None) -> None:
-        self._opened = opened
+    def __init__(self, opened: OpenSource, chunk_size: int, progress: Progress | None, digest: _Digest) -> None:
+        self.opened = opened
         self._chunk_size = chunk_size
         self._progress = progress
-        self.sha256 = hashlib.sha256()
+        self.digest = digest
         self.size = 0
         self.head = b""
 
     def chunks(self) -> Iterator[bytes]:
-        for chunk in self._opened.chunks(self._chunk_size):
+        for chunk in self.opened.chunks(self._chunk_size):
             if not self.size:
                 self.head = chunk[:HEAD_SIZE]
-            self.sha256.update(chunk)
+            self.digest.update(chunk)
             self.size += len(chunk)
             yield chunk
             if self._progress is not None:
-                self._progress(self.size, self._opened.size)
+                self._progress(self.size, self.opened.size)
 
 
 def _build(chunks: Iterator[bytes], profile: Profile, sink: Callable[[Cid, bytes], None]) -> Cid:

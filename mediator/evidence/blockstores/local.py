@@ -33,8 +33,8 @@ _SHARDING: Final = "/repo/flatfs/shard/v1/next-to-last/2\n"
 _SUFFIX: Final = ".data"
 # Blocks in flight in one batch: bounds memory to this many times the chunk size, and keeps the disk busy
 # while the next chunk is hashed.
-_IN_FLIGHT: Final = 8
-_WRITERS: Final = 4
+_IN_FLIGHT: Final = 24
+_WRITERS: Final = 12
 # Starting threads costs more than writing this many small blocks one after the other.
 _INLINE_BYTES: Final = 128 * 1024
 

@@ -1,0 +1,277 @@
+"""The evidence store beside what it would be used instead of: plain files, a js-ipfs daemon, Kubo as a library.
+
+    python -m benchmarks.evidence [--gib 1] [--rounds 3] [--files 10000] [--records 1000000] [--directory DIR]
+
+One run, a table on standard output. Bars: a large file at half the speed of reading, hashing, writing and
+syncing it or better, memory growth under 64 MiB; small files three times as fast as either IPFS; look-ups
+by CID under a millisecond, and no operation more than 1.5 times as dear at a million records as at a thousand.
+A missed bar makes the exit code 1. What is not installed is named and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mediator.evidence import EvidenceStore, Submission, queries
+from mediator.evidence.cid import Cid, raw_cid
+from mediator.evidence.intake import new_submission_id
+from mediator.evidence.records import EvidenceRecord
+
+MIB = 1 << 20
+missed: list[str] = []
+
+
+def row(what: str, value: str, note: str = "") -> None:
+    print(f"{what:<58}{value:>16}  {note}", flush=True)
+
+
+def bar(what: str, met: bool) -> str:
+    if not met:
+        missed.append(what)
+    return "bar met" if met else "BAR MISSED"
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def resident_peak() -> int:
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
+def reset_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def plain_copy(source: Path, target: Path) -> None:
+    """What keeping a file with a checksum costs at least."""
+    digest = hashlib.sha256()
+    with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
+        while chunk := read.read(MIB):
+            digest.update(chunk)
+            write.write(chunk)
+        os.fsync(write.fileno())
+
+
+def plain_read(source: Path) -> None:
+    digest = hashlib.sha256()
+    with source.open("rb", buffering=0) as read:
+        while chunk := read.read(MIB):
+            digest.update(chunk)
+
+
+def drain(store: EvidenceStore, cid: str) -> None:
+    with store.open(cid) as stream:
+        while stream.read(MIB):
+            pass
+
+
+def large_file(place: Path, mib: int, rounds: int) -> None:
+    """Baseline and store take turns: on a machine that others use, only neighbours in time compare."""
+    print(f"\nOne file of {mib} MiB, {rounds} rounds")
+    source = place / "large"
+    randomness = random.Random(1)
+    with source.open("wb") as out:
+        for _ in range(mib):
+            out.write(randomness.randbytes(MIB))
+        os.fsync(out.fileno())
+    for name, key in (("plain", None), ("encrypted", lambda new: "5e" * 32)):
+        into, out_of, growths = [], [], []
+        for number in range(rounds):
+            base = timed(lambda: plain_copy(source, place / "copy")), timed(lambda: plain_read(source))
+            path = place / f"large-{name}-{number}"
+            with EvidenceStore(path, key_source=key) as store:
+                store.submit(b"warm", type="document")
+                reset_peak()
+                before = resident_peak()
+                ours = timed(lambda: store.submit(source, type="video"))
+                into.append((base[0], ours))
+                cid = store.records().records[-1].cid
+                out_of.append((base[1], timed(lambda: drain(store, cid))))  # noqa: B023
+                growths.append((resident_peak() - before) / MIB)
+            shutil.rmtree(path)
+            (place / "copy").unlink()
+        side_by_side(f"{name}, in", mib, into, judged=key is None)
+        side_by_side(f"{name}, out", mib, out_of, judged=key is None)
+        row(f"{name}, memory growth", f"{max(growths):.0f} MiB", bar(f"{name} memory", max(growths) < 64))
+    source.unlink()
+
+
+def side_by_side(what: str, mib: int, times: list[tuple[float, float]], *, judged: bool) -> None:
+    base = mib / statistics.median(base for base, _ in times)
+    ours = mib / statistics.median(ours for _, ours in times)
+    ratio = statistics.median(base / ours for base, ours in times)
+    note = bar(what, ratio >= 0.5) if judged else ""
+    row(what, f"{ours:.0f} MiB/s", f"{ratio:.2f} of {base:.0f} MiB/s without a store  {note}")
+
+
+def small_files(place: Path, count: int) -> None:
+    print(f"\n{count} files of 4 KiB")
+    folder = place / "small"
+    folder.mkdir()
+    randomness = random.Random(2)
+    paths = [folder / str(number) for number in range(count)]
+    for path in paths:
+        path.write_bytes(randomness.randbytes(4096))
+    speeds = {}
+    for name, key in (("plain", None), ("encrypted", lambda new: "5e" * 32)):
+        with EvidenceStore(place / f"one-{name}", key_source=key) as store:
+            speeds[f"{name}, one by one"] = count / timed(
+                lambda: [store.submit(path, type="document") for path in paths]
+            )
+        with EvidenceStore(place / f"bulk-{name}", key_source=key) as store:
+            items = [Submission(path, "document") for path in paths]
+            speeds[f"{name}, bulk"] = count / timed(lambda: list(store.submit_many(items)))  # noqa: B023
+    for name, speed in speeds.items():
+        row(f"{name}, acknowledged", f"{speed:.0f} files/s")
+    for name, speed in peers(place, paths):
+        ratio = speeds["plain, one by one"] / speed
+        row(name, f"{speed:.0f} files/s", f"we are {ratio:.1f} times as fast {bar(name, ratio >= 3)}")
+    shutil.rmtree(folder)
+
+
+def peers(place: Path, paths: list[Path]) -> Iterator[tuple[str, float]]:
+    """Yield how fast each IPFS takes a sample of the same files, one by one, pinned."""
+    sample = paths[: max(200, len(paths) // 10)]
+    try:
+        from tests.real.ipfs.libkubo import Kubo, library
+
+        if library() is None:
+            print("libkubo is not here: pip install --no-deps kubo_python")
+        else:
+            kubo = Kubo(place / "libkubo")
+            kubo.add(sample[0])
+            yield "libkubo, AddFile", len(sample) / timed(lambda: [kubo.add(path) for path in sample])
+            kubo.close()
+    except ImportError as error:
+        print(f"libkubo was not measured: {error}")
+    from tests.real.ipfs.daemon import PROGRAM, Daemon
+
+    if not PROGRAM.exists():
+        print("js-ipfs is not here: npm install --prefix tests/real/ipfs")
+        return
+    import ipfshttpclient
+
+    (place / "js-ipfs").mkdir()
+    daemon = Daemon(place / "js-ipfs").start()
+    try:
+        with ipfshttpclient.Client(daemon.address) as client:
+            client.add(str(sample[0]))
+            yield "js-ipfs daemon, add", len(sample) / timed(lambda: [client.add(str(path)) for path in sample])
+    finally:
+        daemon.stop()
+
+
+def fill(store: EvidenceStore, start: int, end: int) -> None:
+    """Put records into the catalog as bulk submissions do; the blocks are not what is measured here."""
+    parts = store._parts
+    for first in range(start, end, 5000):
+        records = [synthetic(number) for number in range(first, min(first + 5000, end))]
+        with parts.catalog.writing() as (connection, chain):
+            fresh = {
+                Cid.parse(r.cid): queries.Content(0, r.cid, r.sha256, r.size, "unixfs-v1-2025", r.cid, None)
+                for r in records
+            }
+            # In parts that stay below the number of values that one statement may have.
+            known: dict[Cid, queries.Content] = {}
+            keys = list(fresh)
+            for begin in range(0, len(keys), 500):
+                known |= queries.add_contents(connection, {key: fresh[key] for key in keys[begin : begin + 500]})
+            queries.add_submissions(connection, [(known[Cid.parse(r.cid)].id, r) for r in records])
+            for r in records:
+                details = {"record_sha256": r.digest()}
+                chain.append("submitted", at=r.submitted_at, submission_id=r.submission_id, cid=r.cid, details=details)
+
+
+def synthetic(number: int) -> EvidenceRecord:
+    data = b"record %d" % number
+    return EvidenceRecord(
+        submission_id=new_submission_id(),
+        cid=str(raw_cid(data)),
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        stored_cid=str(raw_cid(data)),
+        type=("document", "photo", "email")[number % 3],
+        media_type="text/plain",
+        file_name=f"file {number}.txt",
+        owner=f"owner {number % 997}",
+        complaint=f"complaint {number % 4999}",
+        claim_type=("retaliation", "wage theft")[number % 2],
+        element=None,
+        description=f"what number {number} shows",
+    )
+
+
+def median_ms(work: Callable[[int], object], times: int) -> float:
+    spent = []
+    for number in range(times):
+        start = time.perf_counter()
+        work(number)
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent) * 1000
+
+
+def growth(place: Path, most: int) -> None:
+    print("\nCost of an operation as the catalog grows (median)")
+    sizes = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= most]
+    randomness = random.Random(3)
+    costs: dict[str, list[float]] = {}
+    with EvidenceStore(place / "growth") as store:
+        filled = 0
+        for size in sizes:
+            seconds = timed(lambda: fill(store, filled, size))  # noqa: B023
+            row(f"{size - filled} records added to the catalog", f"{(size - filled) / seconds:.0f} /s")
+            filled = size
+            cids = [str(raw_cid(b"record %d" % randomness.randrange(size))) for _ in range(300)]
+            owners = [f"owner {randomness.randrange(997)}" for _ in range(300)]
+            operations: dict[str, Callable[[int], object]] = {
+                "look-up by CID": lambda n: store.records(cid=cids[n]),  # noqa: B023
+                "a page of 20 of one owner": lambda n: store.records(owner=owners[n], limit=20),  # noqa: B023
+                "a page of 20 of one type": lambda n: store.records(type="photo", limit=20),
+                "submission of 4 KiB": lambda n: store.submit(os.urandom(4096), type="document"),
+            }
+            for name, work in operations.items():
+                median_ms(work, 20)
+                costs.setdefault(name, []).append(median_ms(work, 300))
+    for name, values in costs.items():
+        shown = "  ".join(f"{value:.3f}" for value in values)
+        ratio = values[-1] / values[0]
+        row(f"{name}, ms at {' / '.join(map(str, sizes))}", shown, f"x{ratio:.2f} {bar(name, ratio <= 1.5)}")
+    fast = costs["look-up by CID"][-1]
+    row(f"look-up by CID at {sizes[-1]}", f"{fast:.3f} ms", bar("look-up under a millisecond", fast < 1))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gib", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--directory", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.directory) as place:
+        if options.gib:
+            large_file(Path(place), int(options.gib * 1024), options.rounds)
+        if options.files:
+            small_files(Path(place), options.files)
+        if options.records:
+            growth(Path(place), options.records)
+    print(f"\n{'every bar met' if not missed else 'missed: ' + ', '.join(missed)}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
