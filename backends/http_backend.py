@@ -324,12 +324,23 @@ class HttpBackend(AsyncBackend):
             if response.status >= 400 and response.status not in (404, 405, 501):
                 raise self._answers.error(response.status, response.headers, read_error_body(response.body), self.model)
         except BackendError as error:
-            return Health(False, error.message, self.id, self.model, self.local)
+            return Health(False, error.message, self.id, self.model, self.local, host=self._client.host)
         seconds = time.perf_counter() - started
-        return Health(True, f"{self._client.host} answers", self.id, self.model, self.local, seconds)
+        detail = f"{self._client.host} answers"
+        return Health(True, detail, self.id, self.model, self.local, seconds, self._client.host)
 
     def health(self) -> Health:
         return self._loop_thread.run(self.ahealth())
+
+    def preflight(self) -> Health:
+        """Whether a key is there where one is needed, and which host gets the text."""
+        host, ok = self._client.host, True
+        detail = f"talks to {host}"
+        try:
+            self._headers()
+        except BackendError as error:
+            detail, ok = error.message, False
+        return Health(ok, detail, self.id, self.model, self.local, host=host)
 
     async def aclose(self) -> None:
         await self._client.aclose()

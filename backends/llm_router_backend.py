@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,14 @@ class LLMRouterBackend(Backend):
                 first = first or health
                 if health.ok:
                     detail = "; ".join([*told, f"{candidate.name}: {health.detail}"])
-                    return Health(True, detail, candidate.name, health.model, health.local, health.latency)
+                    return replace(health, detail=detail, provider=candidate.name)
                 told.append(f"{candidate.name}: {health.detail}")
         except BackendError as error:
             told.append(error.message)
-        return Health(False, "; ".join(told), self.id, first.model if first else None, self.local)
+        detail = "; ".join(told)
+        if first is None:
+            return Health(False, detail, self.id)
+        return Health(False, detail, self.id, first.model, self.local, host=first.host)
 
     def close(self) -> None:
         self._router.close()
@@ -143,14 +147,17 @@ class LLMRouterBackend(Backend):
         return Request(check_messages(prompt, self.id), options)
 
     def _health_of(self, candidate: Candidate, question: str) -> Health:
-        there = candidate.found.spec.available(candidate.context)
-        if not there.ok:
-            return Health(False, there.reason, candidate.name, candidate.model, candidate.found.spec.local)
+        spec = candidate.found.spec
+        there = spec.available(candidate.context)
+        missing = Health(False, there.reason, candidate.name, candidate.model, spec.local)
         try:
-            health: Health = self._asks(candidate, question)()
+            if there.ok:
+                health: Health = self._asks(candidate, question)()
+                return health
+            # An API without a key can still tell where it is.
+            return missing if spec.kind != "http" else replace(missing, host=self._asks(candidate, "preflight")().host)
         except BackendError as error:
-            return Health(False, error.message, candidate.name, candidate.model, candidate.found.spec.local)
-        return health
+            return missing if not there.ok else replace(missing, detail=error.message)
 
     def _asks(self, candidate: Candidate, attribute: str) -> Any:
         pool = self.deps.instances

@@ -78,6 +78,8 @@ class Health:
     model: str | None = None
     local: bool = False
     latency: float | None = None
+    #: The server that would get the text; None when no single one is known, or when none gets it.
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

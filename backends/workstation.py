@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,7 +30,8 @@ from backends.local.jobs import Generation, Outcome, Scoring, Ticket
 from backends.local.json_grammar import json_grammar
 from backends.local.llama_engine import EngineStats
 from backends.local.llama_model import checked_header
-from backends.local.llama_runtime import LlamaRuntime, RuntimeSettings, open_llama
+from backends.local.llama_runtime import LlamaRuntime, RuntimeSettings, context_settings, open_llama
+from backends.local.memory_fit import check_memory
 from backends.local.sampling import Sampling
 from backends.local.shared import SharedModel
 from backends.types import Completion, Health, Prompt, Request, StreamItem, Usage
@@ -113,6 +115,18 @@ class WorkstationBackend(ThreadedBackend):
         loaded = self._shared is not None and self._shared.loaded
         detail = f"{header.path.name} ({header.quantisation}) is {'loaded' if loaded else 'there'}"
         return Health(ok=True, detail=detail, provider=self.id, model=header.path.stem, local=True)
+
+    def preflight(self) -> Health:
+        """``health``, and whether the model and its context would fit into the memory that is free."""
+        health = self.health()
+        if not health.ok or (self._shared is not None and self._shared.loaded):
+            return health
+        try:
+            header = checked_header(self._settings.located())
+            check_memory(header, context_settings(self._settings, header))
+        except BackendError as error:
+            return replace(health, ok=False, detail=error.message)
+        return health
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """A vector of length 1 for each text, by the packaged sentence model; a chat model has no good ones."""

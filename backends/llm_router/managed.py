@@ -16,6 +16,7 @@ from backends.exceptions import (
     InvalidRequestError,
     MalformedResponseError,
     ProviderUnavailableError,
+    redact,
 )
 from backends.llm_router.backend_manager import InferenceBackendManager
 from backends.llm_router.endpoints import TEXT_GENERATION, BackendInfo
@@ -73,6 +74,12 @@ class ManagedBackend(AsyncBackend):
             model=self.model,
             local=self.local,
         )
+
+    def preflight(self) -> Health:
+        """Which endpoints there are; nobody is asked."""
+        places = [info.endpoint or info.name for info in self.manager.list_backends()]
+        detail = f"endpoints: {', '.join(places)}" if places else "there are no endpoints"
+        return Health(bool(places), redact(detail), self.id, self.model, self.local)
 
     async def aclose(self) -> None:
         for info in self.manager.list_backends():
