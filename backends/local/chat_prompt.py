@@ -76,7 +76,7 @@ class ChatPrompt:
             )
         except jinja2.TemplateError as error:
             raise InvalidRequestError(f"the model's chat template refuses these messages: {error}") from error
-        except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
+        except Exception as error:  # a template is a foreign program, which may raise anything
             raise InvalidRequestError(f"the model's chat template fails on these messages: {error!r}") from error
         return text
 

@@ -148,6 +148,21 @@ class LlamaContext:
         """Forget ``sequence`` from position ``start``; False when this kind of model cannot."""
         return bool(self._api.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
+    def pack(self) -> None:
+        """Close the gaps that forgotten sequences left, so that new tokens lie behind the old ones.
+
+        llama.cpp fills gaps in any order, and sums up a sequence in the order of its cells: with gaps, the
+        last bits of its logits would depend on its neighbours.
+        """
+        if not self.settings.exact:
+            return
+        size = self._api.llama_state_get_size(self._context)
+        buffer = (ctypes.c_uint8 * size)()
+        written = self._api.llama_state_get_data(self._context, buffer, size)
+        self.clear()
+        if not written or not self._api.llama_state_set_data(self._context, buffer, written):
+            raise DecodeFailed(f"llama.cpp cannot pack its memory: {last_complaint() or 'it gave no reason'}")
+
     def clear(self) -> None:
         """Forget every sequence."""
         self._api.llama_memory_clear(self._memory, False)

@@ -221,13 +221,19 @@ class LlamaEngine:
         return max((common_prefix(other.tokens, sequence.tokens) for other in self._active), default=0)
 
     def _fits(self, sequence: _Sequence, source: Slot[_Sequence] | None, shared: int) -> bool:
+        slots = self._slots
         growth = sum(active.room_needed - len(active.slot.tokens) for active in self._active if active.slot is not None)
-        need = growth + sequence.room_needed - shared
-        while self._slots.cells_used + need > self.settings.cells:
-            if not self._slots.forget_oldest(keep=source):
-                # Alone it always fits: nothing else will ever hold less.
-                return not self._active
-        return True
+        need = min(growth + sequence.room_needed - shared, self.settings.cells)
+        if not self._active and slots.free_cells < self.settings.cells // 2:
+            # Attention looks at every cell up to the last; while nothing runs, packing disturbs nobody.
+            slots.reclaim(need, keep=source)
+        for kept in (source, None):
+            if slots.free_cells >= need and slots.has_place:
+                return True
+            # Alone a sequence always fits; in company it waits until forgetting idle slots is enough.
+            if slots.reclaimable_cells >= need:
+                slots.reclaim(need, keep=kept)
+        return slots.free_cells >= need and slots.has_place
 
     def _place(self, sequence: _Sequence, source: Slot[_Sequence] | None, shared: int) -> None:
         if sequence.sampler is None and isinstance(sequence.job, Generation):
@@ -283,15 +289,18 @@ class LlamaEngine:
 
     def _decode(self) -> bool:
         """Decode; make room when there is none. False when the batch must be made anew."""
-        while True:
-            try:
-                self._context.decode()
-            except OutOfCells:
-                if self._slots.forget_oldest():
-                    continue
-                self._make_room()
-                return False
-            return True
+        filled = self._context.filled
+        if self._slots.free_cells < filled:
+            self._slots.reclaim(filled)
+        if self._slots.free_cells < filled:
+            self._make_room()
+            return False
+        try:
+            self._context.decode()
+        except OutOfCells:
+            self._make_room()
+            return False
+        return True
 
     def _make_room(self) -> None:
         """Send the sequence that came last back to wait; it starts over when another has ended."""
@@ -316,7 +325,7 @@ class LlamaEngine:
             fresh = max(0, len(sequence.job.tokens) - len(sequence.slot.tokens))
             read += min(fresh, len(tokens))
             generated += len(tokens) - min(fresh, len(tokens))
-            sequence.slot.tokens.extend(tokens)
+            self._slots.extend(sequence.slot, tokens)
         self._stats = replace(
             self._stats,
             prompt_tokens=self._stats.prompt_tokens + read,

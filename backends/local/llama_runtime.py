@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backends.exceptions import ConfigurationError, ModelNotFoundError
@@ -20,7 +20,7 @@ from backends.local.llama_context import ContextSettings
 from backends.local.llama_engine import LlamaEngine
 from backends.local.llama_model import LlamaModel, checked_header
 from backends.local.machine import compute_threads
-from backends.local.memory_fit import check_memory
+from backends.local.memory_fit import check_memory, memory_need
 from backends.local.packaged_models import packaged_gguf
 from backends.local.prefix_store import PrefixStore, file_digest
 from backends.local.shared import SharedModel, SharedModels, shared_models
@@ -31,7 +31,9 @@ DEFAULT_CONTEXT = 4096
 DEFAULT_BATCH = 256
 DEFAULT_PARALLEL = 16
 # Places that only remember the beginnings of earlier prompts.
-_REMEMBERED = 16
+_REMEMBERED = 48
+# Up to this size a context is kept packed, for which it is copied now and then.
+_MOST_PACKED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +118,15 @@ def open_llama(
 def context_settings(settings: RuntimeSettings, header: GGUFHeader) -> ContextSettings:
     """The context that ``settings`` ask for; raises ConfigurationError when the model cannot have it."""
     cells = _context_length(settings.n_ctx, header.context_length or 0, header.path)
-    return ContextSettings(
+    context = ContextSettings(
         cells=cells,
         sequences=(settings.n_parallel or DEFAULT_PARALLEL) + _REMEMBERED,
         n_batch=min(settings.n_batch or DEFAULT_BATCH, cells),
         n_threads=settings.n_threads or compute_threads(),
-        # Graphics processors have kernels of their own, and none for these types.
-        exact=settings.n_gpu_layers == 0,
     )
+    # Graphics processors have kernels of their own, and none for the types that exactness needs.
+    exact = settings.n_gpu_layers == 0 and memory_need(header, context).context <= _MOST_PACKED
+    return replace(context, exact=exact)
 
 
 def _prefix_store(path: Path, settings: RuntimeSettings) -> PrefixStore | None:

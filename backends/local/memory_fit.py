@@ -45,11 +45,14 @@ def memory_need(header: GGUFHeader, settings: ContextSettings) -> MemoryNeed:
     value_width = header.number("attention.value_length") or width // heads
     layers = header.number("block_count") or 0
     widest = max(width, header.number("feed_forward_length") or 0)
+    context = settings.cells * layers * kv_heads * (key_width + value_width) * _HALF
     outputs = min(settings.sequences, settings.n_batch)
     return MemoryNeed(
         weights=sum(tensor.bytes or 0 for tensor in header.tensors),
-        context=settings.cells * layers * kv_heads * (key_width + value_width) * _HALF,
-        working=(settings.n_batch * widest * _ACTIVATIONS + outputs * header.vocabulary * 2) * _SINGLE,
+        context=context,
+        working=(settings.n_batch * widest * _ACTIVATIONS + outputs * header.vocabulary * 2) * _SINGLE
+        # Packing copies the context.
+        + (context if settings.exact else 0),
     )
 
 
