@@ -20,6 +20,8 @@ from mediator.claims.extract import extract
 from mediator.claims.panel import Panel
 from mediator.claims.report import ClaimReport
 from mediator.claims.taxonomy import ClaimType, load_taxonomy
+from mediator.draft.build import Details, build_draft
+from mediator.draft.model import Draft
 from mediator.exceptions import NotFoundError, NothingToReadError, SetupError
 from mediator.interview import Interview
 from mediator.session import Session, session_ids
@@ -172,6 +174,11 @@ class Mediator:
         """Start a new session from a historical state."""
         self.reset()
         dialogue.from_historical(self.session, state)
+
+    def draft(self, details: Details | None = None) -> Draft:
+        """The complaint as far as the session tells it: never signed, never invented."""
+        records = self._shelf.records(owner=self.user_id) if self.session.state.exhibits else []
+        return build_draft(self.session.id, self.session.state, self._taxonomy, evidence=records, details=details)
 
     def save(self) -> Path:
         """Where the session is. Every step is on the disk already."""
