@@ -28,6 +28,7 @@ _COMMANDS = {
     "generate": "commands.generate:generate",
     "claims": "mediator.claims.cli:claims",
     "eval": "mediator.claims.cli:evaluate",
+    "draft": "mediator.draft.cli:draft",
     "evidence": "mediator.evidence.cli:evidence",
     "models": "commands.models:models",
 }
