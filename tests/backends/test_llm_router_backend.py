@@ -26,7 +26,7 @@ from backends.exceptions import (
 )
 from backends.llm_router import RouterDeps
 from backends.llm_router.registry import ProviderRegistry
-from tests.backends.llm_router.providers import ScriptedProvider
+from tests.backends.llm_router.providers import ScriptedProvider, turns
 from tests.support import wire
 from tests.support.http_server import ScriptedServer, json_reply
 
@@ -272,7 +272,7 @@ def test_a_caller_who_waits_for_the_limit_can_be_cancelled(deps: RouterDeps, pro
     async def scenario() -> None:
         await backend.agenerate("one")
         waiting = asyncio.create_task(backend.agenerate("two", timeout=600))
-        await asyncio.sleep(0.05)
+        await turns()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert waiting.cancelled()

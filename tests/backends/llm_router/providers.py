@@ -12,8 +12,15 @@ from backends.options import GENERATION_OPTIONS
 from backends.types import Completion, Health, Request, StreamItem, Usage
 
 
+async def turns(count: int = 50) -> None:
+    """Let all tasks of the loop run until they wait."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 class ScriptedProvider(AsyncBackend):
     """Answers with the script's items in turn, the last one for ever; ``deaf`` to deadlines when told so.
+    It waits for ``gate`` first when there is one; ``started`` waits until so many calls have come.
 
     An item is the text, an error to raise, or a list of pieces to stream (an error among them breaks the stream).
     """
@@ -28,6 +35,7 @@ class ScriptedProvider(AsyncBackend):
         local: bool = False,
         delay: float = 0.0,
         deaf: bool = False,
+        gate: asyncio.Event | None = None,
         known: frozenset[str] | None = None,
         usage: Usage | None = None,
         version: str | None = None,
@@ -37,6 +45,7 @@ class ScriptedProvider(AsyncBackend):
         self.local = local
         self.delay = delay
         self.deaf = deaf
+        self.gate = gate
         self.usage = usage or Usage(3, 5)
         self.program_version = version
         self.requests: list[Request] = []
@@ -49,12 +58,18 @@ class ScriptedProvider(AsyncBackend):
     def calls(self) -> int:
         return len(self.requests)
 
+    async def started(self, calls: int = 1) -> None:
+        while self.calls < calls:  # noqa: ASYNC110 - an event belongs to one loop, calls come from any
+            await asyncio.sleep(0)
+
     async def _next(self, request: Request) -> Any:
         self.requests.append(request)
         item = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         remaining = request.remaining
         late = remaining is not None and remaining <= self.delay and not self.deaf
         try:
+            if self.gate is not None:
+                await self.gate.wait()
             await asyncio.sleep(remaining if late and remaining is not None else self.delay)
         except asyncio.CancelledError:
             self.cancelled += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -168,15 +167,14 @@ def test_a_retry_after_beyond_the_deadline_goes_to_the_fallback_at_once(deps: Ro
     assert first.calls == 1
 
 
+@pytest.mark.timeout(60)
 def test_one_deadline_covers_the_whole_chain(deps: RouterDeps, provider: Register) -> None:
     for name in "abc":
-        provider(name, "late", delay=30.0)
-    began = time.monotonic()
+        provider(name, "late", delay=600.0)
 
     with pytest.raises(AllProvidersFailedError) as caught:
         generate_text("hi", provider="a", fallback_providers=["b", "c"], deps=deps, timeout=0.2)
 
-    assert time.monotonic() - began < 5.0
     assert {type(error) for _, error in caught.value.errors} == {BackendTimeoutError}
 
 
@@ -184,14 +182,14 @@ def test_a_provider_that_hangs_leaves_time_for_the_next(deps: RouterDeps, provid
     provider("hangs", "never", delay=60.0)
     provider("second", "answer")
 
-    assert generate_text("hi", provider="hangs", fallback_providers=["second"], deps=deps, timeout=0.4) == "answer"
+    assert generate_text("hi", provider="hangs", fallback_providers=["second"], deps=deps, timeout=1.0) == "answer"
 
 
 def test_a_provider_that_does_not_hear_the_deadline_is_left_behind(deps: RouterDeps, provider: Register) -> None:
     deaf = provider("deaf", "never", delay=60.0, deaf=True)
     provider("second", "answer")
 
-    text = generate_text("hi", provider="deaf", fallback_providers=["second"], deps=deps, attempt_timeout=0.05)
+    text = generate_text("hi", provider="deaf", fallback_providers=["second"], deps=deps, attempt_timeout=0.2)
 
     assert text == "answer"
     assert deaf.cancelled == 1

@@ -27,7 +27,7 @@ from backends.llm_router.instances import MAX_INSTANCES
 from backends.llm_router.providers.base import Availability, ProviderContext, ProviderSpec
 from backends.llm_router.registry import ProviderRegistry
 
-from .providers import ScriptedProvider
+from .providers import ScriptedProvider, turns
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def made(deps: RouterDeps) -> list[ScriptedProvider]:
     instances: list[ScriptedProvider] = []
 
     def create(context: Any) -> ScriptedProvider:
-        instances.append(ScriptedProvider("p", f"{context.model}", delay=0.05, known=frozenset({"timeout"})))
+        instances.append(ScriptedProvider("p", f"{context.model}", known=frozenset({"timeout"})))
         return instances[-1]
 
     deps.registry.register("p", ProviderSpec("p", "test", "x", create, lambda _context: Availability(True, "")))
@@ -72,11 +72,15 @@ def test_without_the_provider_cache_each_call_makes_and_closes_its_own(
 async def test_clearing_closes_an_instance_when_its_last_call_has_ended(
     deps: RouterDeps, made: list[ScriptedProvider]
 ) -> None:
+    gate = asyncio.Event()
+    await agenerate_text("warm", provider="p", model_name="m", deps=deps)
+    made[0].gate = gate
     running = asyncio.create_task(agenerate_text("hi", provider="p", model_name="m", deps=deps))
-    await asyncio.sleep(0.01)
+    await made[0].started(2)
 
     clear_llm_router_caches(deps)
     closed_while_running = made[0].closed
+    gate.set()
     answer = await running
     await asyncio.to_thread(deps.close)
 
@@ -84,15 +88,22 @@ async def test_clearing_closes_an_instance_when_its_last_call_has_ended(
 
 
 async def test_the_first_of_two_calls_to_end_closes_nothing(deps: RouterDeps, made: list[ScriptedProvider]) -> None:
+    await agenerate_text("warm", provider="p", model_name="m", deps=deps)
+    one, two = asyncio.Event(), asyncio.Event()
+    made[0].gate = one
     first = asyncio.create_task(agenerate_text("one", provider="p", model_name="m", deps=deps))
-    await asyncio.sleep(0.03)
+    await made[0].started(2)
+    made[0].gate = two
     second = asyncio.create_task(agenerate_text("two", provider="p", model_name="m", deps=deps))
-    await asyncio.sleep(0.01)
+    await made[0].started(3)
+    await turns()
     clear_llm_router_caches(deps)
 
+    one.set()
     await first
     await asyncio.to_thread(deps._workers().submit(int).result)
     closed_after_the_first = made[0].closed
+    two.set()
     await second
     await asyncio.to_thread(deps.close)
 
@@ -222,7 +233,7 @@ async def test_computing_engines_do_not_block_the_callers_loop(deps: RouterDeps)
     release = threading.Event()
     deps.registry.register("computes", lambda: lambda prompt, **_: str(release.wait(10)))
     running = asyncio.create_task(acomplete_text("hi", provider="computes", deps=deps))
-    await asyncio.sleep(0.01)
+    await turns()
 
     release.set()
 

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from backends.exceptions import ProviderUnavailableError
+from backends.exceptions import BackendTimeoutError, ProviderUnavailableError
 from backends.llm_router import RouterDeps, acomplete_text, agenerate_text, complete_text
 from backends.llm_router.single_flight import SingleFlight
 
-from .providers import ScriptedProvider
+from .providers import ScriptedProvider, turns
 
 
 async def test_identical_calls_of_many_tasks_run_once(
@@ -66,18 +66,18 @@ async def test_calls_that_want_fresh_answers_each_run(
 async def test_one_caller_that_gives_up_does_not_take_the_answer_from_the_others(
     deps: RouterDeps, provider: Callable[..., ScriptedProvider]
 ) -> None:
-    scripted = provider("p", "answer", delay=0.02)
+    gate = asyncio.Event()
+    scripted = provider("p", "answer", gate=gate)
     first = asyncio.create_task(agenerate_text("hi", provider="p", deps=deps))
-    await asyncio.sleep(0.005)
+    await scripted.started()
     second = asyncio.create_task(agenerate_text("hi", provider="p", deps=deps))
-    third = asyncio.create_task(agenerate_text("hi", provider="p", deps=deps))
-    await asyncio.sleep(0.005)
+    await turns()
 
     first.cancel()
-    third.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    gate.set()
 
     assert await second == "answer"
-    assert first.cancelled() or first.cancelling()
     assert scripted.calls == 2, "the second ran the call that the first gave up"
     assert scripted.cancelled == 1
 
@@ -85,11 +85,15 @@ async def test_one_caller_that_gives_up_does_not_take_the_answer_from_the_others
 async def test_a_follower_that_gives_up_does_not_disturb_the_leader_or_the_others(
     deps: RouterDeps, provider: Callable[..., ScriptedProvider]
 ) -> None:
-    scripted = provider("p", "answer", delay=0.05)
+    gate = asyncio.Event()
+    scripted = provider("p", "answer", gate=gate)
     leader, follower, other = (asyncio.create_task(agenerate_text("hi", provider="p", deps=deps)) for _ in range(3))
-    await asyncio.sleep(0.01)
+    await scripted.started()
+    await turns()
 
     follower.cancel()
+    await turns()
+    gate.set()
     results = await asyncio.gather(leader, follower, other, return_exceptions=True)
 
     assert results[0] == results[2] == "answer"
@@ -99,11 +103,13 @@ async def test_a_follower_that_gives_up_does_not_disturb_the_leader_or_the_other
 
 async def test_all_who_wait_get_the_error(deps: RouterDeps, provider: Callable[..., ScriptedProvider]) -> None:
     error = ProviderUnavailableError("down", provider="p", status=503, retryable=False)
-    scripted = provider("p", error, delay=0.02)
+    gate = asyncio.Event()
+    scripted = provider("p", error, gate=gate)
+    calls = [asyncio.create_task(agenerate_text("hi", provider="p", deps=deps)) for _ in range(4)]
+    await turns()
+    gate.set()
 
-    results = await asyncio.gather(
-        *(agenerate_text("hi", provider="p", deps=deps) for _ in range(4)), return_exceptions=True
-    )
+    results = await asyncio.gather(*calls, return_exceptions=True)
 
     assert [type(result) for result in results] == [ProviderUnavailableError] * 4
     assert {result.status for result in results} == {503}  # type: ignore[union-attr]
@@ -114,15 +120,18 @@ async def test_all_who_wait_get_the_error(deps: RouterDeps, provider: Callable[.
 async def test_a_follower_with_more_time_asks_itself_when_the_leader_ran_out_of_it(
     deps: RouterDeps, provider: Callable[..., ScriptedProvider]
 ) -> None:
-    scripted = provider("p", "answer", delay=0.1)
-    hasty = asyncio.create_task(agenerate_text("hi", provider="p", deps=deps, timeout=0.02, max_retries=0))
-    await asyncio.sleep(0)
-    patient = asyncio.create_task(agenerate_text("hi", provider="p", deps=deps, timeout=30))
+    gate = asyncio.Event()
+    scripted = provider("p", BackendTimeoutError("its time is over", retryable=False), "answer", gate=gate)
+    hasty = asyncio.create_task(agenerate_text("hi", provider="p", deps=deps))
+    await scripted.started()
+    patient = asyncio.create_task(agenerate_text("hi", provider="p", deps=deps))
+    await turns()
+    gate.set()
 
     results = await asyncio.gather(hasty, patient, return_exceptions=True)
 
+    assert isinstance(results[0], BackendTimeoutError)
     assert results[1] == "answer"
-    assert isinstance(results[0], Exception)
     assert scripted.calls == 2
 
 
