@@ -11,8 +11,9 @@ __all__ = ["start"]
 
 
 @click.command()
+@click.option("--resume", metavar="ID", help='Go on with that session; "latest" is the one used last.')
 @click.pass_obj
-def start(app: App) -> None:
+def start(app: App, resume: str | None) -> int:
     """Start the application that the configuration names; the terminal interview by default."""
     kinds = app.config.APPLICATION.type
     if "cli" not in kinds:
@@ -22,4 +23,4 @@ def start(app: App) -> None:
         )
     from mediator.interfaces.terminal import run_interview
 
-    run_interview(app.mediator)
+    return run_interview(app.mediator, resume=resume)
