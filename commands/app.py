@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["App"]
 
-_HOME = Path(__file__).resolve().parent.parent
-
 
 @dataclass
 class App:
@@ -33,10 +31,9 @@ class App:
     @property
     def config_path(self) -> Path:
         """The file that is used: the argument, the variable, or the one beside run.py."""
-        if self.config_file is not None:
-            return self.config_file
-        named = self.env.get("COMPLAINT_GENERATOR_CONFIG")
-        return Path(named) if named else _HOME / "config.llm_router.json"
+        from config import default_config_path
+
+        return default_config_path(self.env) if self.config_file is None else self.config_file.expanduser()
 
     @cached_property
     def config(self) -> Config:

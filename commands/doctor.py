@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from backends.exceptions import ConfigurationError
+from backends.terminal_text import on_one_line
 from commands.app import App
 from commands.output import as_json, json_option, table
 
@@ -134,12 +135,12 @@ def _print(report: dict[str, Any]) -> None:
         ("provider", "", "your text", "why"),
     )
     config = report["config"]
-    click.echo(f"\nconfiguration  {config['path']}: {'good' if config['ok'] else 'not usable'}")
+    click.echo(f"\nconfiguration  {on_one_line(config['path'])}: {'good' if config['ok'] else 'not usable'}")
     for problem in config["problems"]:
-        click.echo(f"               {problem}")
+        click.echo(f"               {on_one_line(problem)}")
     for row in report["state"]:
         fault = "" if row["writable"] else ", NOT WRITABLE"
-        click.echo(f"{row['name']:<13}  {row['path']} ({row['free_bytes'] / 2**30:.0f} GiB free{fault})")
+        click.echo(f"{row['name']:<13}  {on_one_line(row['path'])} ({row['free_bytes'] / 2**30:.0f} GiB free{fault})")
     click.echo("\nWhat to type next:")
     for step in report["next"]:
         click.echo(f"  {step}")

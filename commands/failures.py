@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -10,6 +11,7 @@ from typing import TextIO
 import click
 
 from backends.exceptions import BackendError, ConfigurationError, redact
+from backends.terminal_text import terminal_text
 
 __all__ = ["DONE", "FAILED", "INTERRUPTED", "WRONG_USE", "report"]
 
@@ -24,7 +26,9 @@ def report(error: BaseException, stream: TextIO) -> int:
         case click.exceptions.Exit(exit_code=code):
             return code
         case click.ClickException():
-            error.show(stream)
+            told = io.StringIO()
+            error.show(told)
+            print(terminal_text(redact(told.getvalue())), end="", file=stream)
             return error.exit_code
         case click.Abort() | KeyboardInterrupt():
             print("interrupted; what was acknowledged is kept", file=stream)
@@ -55,12 +59,12 @@ def _of_our_family(error: Exception) -> bool:
 
 
 def _lines(message: str, stream: TextIO) -> None:
-    for line in redact(message).splitlines() or ["no message"]:
+    for line in terminal_text(redact(message)).splitlines() or ["no message"]:
         print(f"error: {line}" if not line.startswith("  ") else line, file=stream)
 
 
 def _unforeseen(error: BaseException, stream: TextIO) -> None:
-    print(f"error: unforeseen {type(error).__name__}: {redact(str(error))}", file=stream)
+    print(f"error: unforeseen {type(error).__name__}: {terminal_text(redact(str(error)))}", file=stream)
     print("This is a fault of the program. Nothing that was acknowledged is lost. Where it happened:", file=stream)
     for frame in traceback.extract_tb(error.__traceback__)[-6:]:
         print(f"  {frame.filename}:{frame.lineno} in {frame.name}", file=stream)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from backends.terminal_text import terminal_text
 from backends.types import Completion
 from commands.app import App
 from commands.output import as_json, json_option
@@ -68,10 +69,15 @@ def generate(
         as_json(_shown(engine.complete(text, **call)))
     elif stream or (stream is None and sys.stdout.isatty()):
         for piece in engine.stream(text, **call):
-            click.echo(piece, nl=False)
+            _say(piece, nl=False)
         click.echo()
     else:
-        click.echo(engine.generate(text, **call))
+        _say(engine.generate(text, **call))
+
+
+def _say(text: str, *, nl: bool = True) -> None:
+    # A file or a program gets the text as it is; on a terminal nothing in it may act.
+    click.echo(terminal_text(text) if sys.stdout.isatty() else text, nl=nl, color=True)
 
 
 def _shown(completion: Completion) -> dict[str, Any]:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "claims": "mediator.claims.cli:claims",
     "eval": "mediator.claims.cli:evaluate",
     "draft": "mediator.draft.cli:draft",
+    "explain": "mediator.explain:explain",
     "evidence": "mediator.evidence.cli:evidence",
     "models": "commands.models:models",
 }
@@ -65,7 +66,7 @@ class _LazyGroup(click.Group):
 )
 @click.version_option("0.1.0", prog_name="complaint-generator")
 @click.pass_context
-def cli(ctx: click.Context, config_file: Path | None, verbose: bool) -> None:
+def cli(ctx: click.Context, config_file: Path | None, verbose: bool) -> object:
     """Tell what happened; get grounded legal claims, evidence by CID, and a draft complaint.
 
     Without a command, starts the application that the configuration names (the terminal interview).
@@ -73,10 +74,11 @@ def cli(ctx: click.Context, config_file: Path | None, verbose: bool) -> None:
     """
     ctx.obj = ctx.ensure_object(dict).get("app") or App(config_file=config_file, env=os.environ, verbose=verbose)
     ctx.call_on_close(ctx.obj.close)
-    if ctx.invoked_subcommand is None:
-        command = cli.get_command(ctx, "start")
-        assert command is not None
-        ctx.invoke(command)
+    if ctx.invoked_subcommand is not None:
+        return None
+    command = cli.get_command(ctx, "start")
+    assert command is not None
+    return ctx.invoke(command)
 
 
 def main(arguments: Sequence[str] | None = None, **extra: Any) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backends.terminal_text import on_one_line
 from commands.app import App
 from commands.output import as_json, json_option, table
 
@@ -32,7 +33,7 @@ def models(app: App, places: tuple[Path, ...], measure: bool, as_json_output: bo
     speeds: dict[Path, ModelSpeed] = {}
     for model in found:
         if measure and model.problem is None and model.fits:
-            click.echo(f"measuring {model.path.name} ...", err=True)
+            click.echo(on_one_line(f"measuring {model.path.name} ..."), err=True)
             speeds[model.path] = measure_model(model.path)
     if as_json_output:
         as_json([_told(model, speeds.get(model.path)) for model in found])
@@ -40,7 +41,7 @@ def models(app: App, places: tuple[Path, ...], measure: bool, as_json_output: bo
     table([_row(model, speeds.get(model.path)) for model in found], _HEADS)
     for model in found:
         if model.problem is not None:
-            click.echo(f"{model.path.name}: {model.problem}", err=True)
+            click.echo(on_one_line(f"{model.path.name}: {model.problem}"), err=True)
 
 
 _HEADS = ("model", "size", "quantisation", "context", "chat template", "memory", "licence", "speed", "file")

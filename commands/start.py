@@ -11,10 +11,19 @@ __all__ = ["start"]
 
 
 @click.command()
-@click.option("--resume", metavar="ID", help='Go on with that session; "latest" is the one used last.')
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="latest",
+    metavar="[ID]",
+    help="Go on with that session; without an ID, with the one used last.",
+)
 @click.pass_obj
 def start(app: App, resume: str | None) -> int:
-    """Start the application that the configuration names; the terminal interview by default."""
+    """Start the application that the configuration names; the terminal interview by default.
+
+    Ctrl-C stops it at any point: what was told is kept, and the way back is printed.
+    """
     kinds = app.config.APPLICATION.type
     if "cli" not in kinds:
         raise ConfigurationError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from backends.exceptions import ConfigurationError
@@ -15,10 +16,11 @@ from config.problems import ConfigProblems, Problem, nearest, show
 
 if TYPE_CHECKING:
     from backends.base import Backend
+    from backends.types import Health
     from mediator import Mediator
     from mediator.evidence import EvidenceStore
 
-__all__ = ["build_backend", "build_evidence_store", "build_mediator"]
+__all__ = ["build_backend", "build_evidence_store", "build_mediator", "preflight_backend"]
 
 
 def build_backend(
@@ -35,6 +37,22 @@ def build_backend(
     if missing:
         raise ConfigProblems(missing)
     return _built(entry, {} if config is None else _inherited(config, entry), env)
+
+
+def preflight_backend(config: Config, id: str, *, env: Mapping[str, str] | None = None) -> Health:
+    """What the backend of that id would do, told from this machine alone; a variable that is not set is named.
+
+    ``local`` tells whether text stays here whoever answers, the fallbacks included.
+    """
+    entry = _entry(config, id)
+    # A key that is missing must not change who would be asked: Hugging Face without one means this machine.
+    standing_in = {"api_key": "unset"} if any(path == "api_key" for path, _ in entry.unset) else {}
+    env = os.environ if env is None else env
+    with _built(entry, {**standing_in, **_inherited(config, entry)}, env) as backend:
+        health = replace(backend.preflight(), local=backend.local)
+    if entry.unset:
+        return replace(health, ok=False, detail="; ".join(text for _, text in entry.unset))
+    return health
 
 
 def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> Mediator:

@@ -34,7 +34,8 @@ def claims(app: _App, file: IO[bytes], as_json: bool) -> None:
     """Read the story in FILE (`-` is standard input) and print the claims that it tells."""
     report = app.mediator.extract_claims(_decoded(file.read(), file.name))
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
+        # ASCII: what a story says cannot act on the terminal that the document is printed to.
+        click.echo(json.dumps(report.model_dump(mode="json"), indent=2))
     else:
         click.echo("\n".join(report_lines(report)))
 

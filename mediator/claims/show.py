@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backends.terminal_text import terminal_text
 from mediator.claims.report import ClaimReport, FoundClaim
 
 __all__ = ["report_lines"]
 
 
 def report_lines(report: ClaimReport) -> Iterator[str]:
-    """The lines to print, without colour."""
+    """The lines to print, without colour; nothing in a story can act on the terminal."""
+    yield from map(terminal_text, _lines(report))
+
+
+def _lines(report: ClaimReport) -> Iterator[str]:
     if report.no_claim:
         yield "No claim of a kind that the program knows was found in this text."
     for claim in report.claims:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from backends.terminal_text import terminal_text
 from mediator import dialogue
 from mediator.claims.show import report_lines
 from mediator.claims.taxonomy import NOTICE
@@ -71,7 +72,7 @@ class _Terminal:
         self.tell_way_back()
 
     def say(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
+        print(terminal_text(text), file=self._out, flush=True)
 
     def tell_way_back(self) -> None:
         session = self._mediator.session

@@ -161,3 +161,48 @@ def test_models_lists_the_embedded_model(run):
     code, out, _ = run("models", "--json")
     assert code == 0
     assert "SmolLM2" in out
+
+
+def test_check_says_not_ready_for_a_model_file_that_is_not_there(config, run):
+    document = json.loads(config.read_text())
+    document["BACKENDS"].append({"id": "gguf", "type": "workstation", "model_path": "none.gguf"})
+    document["MEDIATOR"]["backends"] = ["gguf"]
+    config.write_text(json.dumps(document))
+
+    code, out, err = run("check")
+
+    assert code == 1
+    assert "not ready  stays here" in out
+    assert err.startswith("error: gguf: there is no file")
+    assert len(err.splitlines()) == 1
+
+
+def test_check_tells_where_text_goes(config, run, monkeypatch):
+    document = json.loads(config.read_text())
+    document["BACKENDS"] += [
+        {"id": "fallback", "type": "llm_router", "provider": "mock", "fallback_providers": ["openrouter"]},
+        {"id": "hf", "type": "huggingface", "api_key": "${HF_TOKEN}", "model": "m"},
+    ]
+    config.write_text(json.dumps(document))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+
+    _, out, _ = run("check")
+    rows = {row["id"]: row for row in json.loads(run("check", "--json")[1])["backends"]}
+
+    assert "leaves (api.openai.com)" in out
+    assert rows["mock"]["local"]
+    assert (rows["gpt"]["local"], rows["gpt"]["host"]) == (False, "api.openai.com")
+    assert (rows["hf"]["ready"], rows["hf"]["host"]) == (False, "router.huggingface.co")
+    assert not rows["fallback"]["local"]
+
+
+def test_check_fits_a_narrow_terminal(config, run):
+    out = run("check")[1]
+    assert max(len(line) for line in out.splitlines() if "ready" in line) <= 80
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(config, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(config.parent))
+    monkeypatch.setenv("COMPLAINT_GENERATOR_CONFIG", "~/config.json")
+    assert main(["check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["config"] == str(config)

@@ -15,6 +15,7 @@ def test_the_public_names_are_these():
         "build_mediator",
         "default_config_path",
         "load_config",
+        "preflight_backend",
         "state_folder",
     ]
 
