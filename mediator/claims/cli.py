@@ -32,7 +32,7 @@ class _App(Protocol):
 @click.pass_obj
 def claims(app: _App, file: IO[bytes], as_json: bool) -> None:
     """Read the story in FILE (`-` is standard input) and print the claims that it tells."""
-    report = app.mediator.extract_claims(_decoded(file.read(), file.name))
+    report = app.mediator.extract_claims(_decoded(file.read(), getattr(file, "name", "the input")))
     if as_json:
         # ASCII: what a story says cannot act on the terminal that the document is printed to.
         click.echo(json.dumps(report.model_dump(mode="json"), indent=2))

@@ -1,0 +1,163 @@
+"""Compares ways of finding claims on the dev narratives: ``python -m benchmarks.claims [ENGINE ...]``.
+
+Engines: keywords, words, head, model (the embedded language model alone, one constrained call a story),
+both (the head's claims that the embedded model confirms). Prints one row of a Markdown table for each.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, create_model
+
+from backends.exceptions import BackendError
+from backends.local.embeddings import SentenceEmbedder
+from backends.workstation import WorkstationBackend
+from mediator.claims.candidates import Candidate, Scorer
+from mediator.claims.checks import ask
+from mediator.claims.cli import prediction
+from mediator.claims.directives import addressed_to_software
+from mediator.claims.extract import extract
+from mediator.claims.head import HeadScorer, load_head
+from mediator.claims.keywords import KeywordScorer
+from mediator.claims.panel import Panel
+from mediator.claims.taxonomy import load_taxonomy
+from mediator.claims.text import Sentence, sentences
+
+HERE = Path(__file__).resolve().parent
+GOLD = HERE.parent / "tests" / "data" / "dev_narratives.jsonl"
+SCORER = HERE / "score_narratives.py"
+TAXONOMY = load_taxonomy()
+COLUMNS = (
+    "claims_macro_f1",
+    "exact_label_set",
+    "abstain_on_no_claim",
+    "missed_whole_case",
+    "quote_exact",
+    "injection_invariance",
+)
+
+
+class ModelScorer:
+    """The embedded language model alone: pick claim types from the list, constrained to it."""
+
+    engine = "embedded language model"
+    model = "SmolLM2-135M-Instruct"
+    warnings: tuple[str, ...] = ()
+
+    def __init__(self, backend: WorkstationBackend) -> None:
+        self._backend = backend
+        ids = Literal[tuple(claim.id for claim in TAXONOMY.claims)]  # type: ignore[valid-type]  # made at run time
+        self._schema: type[BaseModel] = create_model("Picked", claims=(list[ids], Field(max_length=3)))
+
+    def score(self, parts: Sequence[Sentence]) -> list[Candidate]:
+        story = " ".join(part.text for part in parts)
+        menu = "\n".join(f"- {claim.id}: {claim.name}" for claim in TAXONOMY.claims)
+        prompt = f"Which of these claims does the story tell? None is a good answer.\n{menu}\n\nStory:\n{story}"
+        try:
+            picked: Any = self._backend.generate_json(prompt, self._schema, temperature=0.0, max_tokens=60)
+        except BackendError:
+            return []
+        every = dict.fromkeys(range(len(parts)), 0.5)
+        return [Candidate(claim, 0.5, True, every) for claim in dict.fromkeys(picked.claims)]
+
+
+class BothScorer:
+    """The head's claims that the embedded model says yes to."""
+
+    engine = "head and model"
+    model = "both"
+    warnings: tuple[str, ...] = ()
+
+    def __init__(self, head: Scorer, backend: WorkstationBackend) -> None:
+        self._head = head
+        self._backend = backend
+
+    def score(self, parts: Sequence[Sentence]) -> list[Candidate]:
+        found = [candidate for candidate in self._head.score(parts) if candidate.accepted]
+        story = " ".join(part.text for part in parts)
+        asked = ask(self._backend, [(TAXONOMY[candidate.claim_id], story) for candidate in found])
+        yes = {item.claim_id for item in asked if item.answer is not None and item.answer.applies == "yes"}
+        return [candidate for candidate in found if candidate.claim_id in yes]
+
+
+def run(scorer: Scorer, rows: Sequence[dict[str, Any]], target: Path) -> float:
+    """Write predictions; return the seconds a story takes."""
+    panel = Panel((), TAXONOMY)
+    started = time.perf_counter()
+    with target.open("w", encoding="utf-8") as out:
+        for row in rows:
+            report = extract(row["text"], taxonomy=TAXONOMY, scorer=scorer, panel=panel)
+            out.write(json.dumps(prediction(row["id"], report), ensure_ascii=False) + "\n")
+    return (time.perf_counter() - started) / len(rows)
+
+
+def score(*files: Path) -> dict[str, Any]:
+    """What the scorer says."""
+    done = subprocess.run([sys.executable, str(SCORER), *map(str, files)], capture_output=True, text=True, check=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the named engines, all of them by default."""
+    gold = [json.loads(line) for line in GOLD.read_text(encoding="utf-8").splitlines()]
+    stripped = subprocess.run(
+        [sys.executable, str(SCORER), "--strip", str(GOLD)], capture_output=True, text=True, check=True
+    ).stdout
+    bare = [json.loads(line) for line in stripped.splitlines() if any(c.isalnum() for c in json.loads(line)["text"])]
+    head = HeadScorer(load_head(), SentenceEmbedder().embed)
+    backend = WorkstationBackend(id="embedded")
+    engines: dict[str, Callable[[], Scorer]] = {
+        "keywords": KeywordScorer,
+        "words": lambda: HeadScorer(load_head(), None),
+        "head": lambda: head,
+        "model": lambda: ModelScorer(backend),
+        "both": lambda: BothScorer(head, backend),
+    }
+    print(f"| engine | claims F1 | {' | '.join(COLUMNS)} | dates F1 | amounts F1 | s a story |")
+    print("| --- " * (len(COLUMNS) + 5) + "|")
+    for name in names or engines:
+        with tempfile.TemporaryDirectory() as folder:
+            said, said_bare = Path(folder) / "pred.jsonl", Path(folder) / "bare.jsonl"
+            seconds = run(engines[name](), gold, said)
+            run(engines[name](), bare, said_bare) if name in {"keywords", "words", "head"} else said_bare.write_text("")
+            result = score(GOLD, said, said_bare) if said_bare.stat().st_size else score(GOLD, said)
+        cells = [result["claims"]["f1"], *(result.get(column, "not run") for column in COLUMNS)]
+        cells += [result["dates"]["f1"], result["amounts"]["f1"], round(seconds, 3)]
+        print(f"| {name} | " + " | ".join(map(str, cells)) + " |", flush=True)
+    backend.close()
+    print(f"head {load_head().version}, labels outside the taxonomy: none by construction", addressed_count(gold))
+    return 0
+
+
+def addressed_count(rows: Sequence[dict[str, Any]]) -> str:
+    """How many of the marked injections the rules set aside whole."""
+    marked = [(row["text"], item) for row in rows for item in row["injection"]]
+    found = sum(
+        any(span.start <= item["start"] + 1 and item["end"] - 1 <= span.end for span in _runs(text))
+        for text, item in marked
+    )
+    return f"injections set aside whole: {found} of {len(marked)}"
+
+
+def _runs(text: str) -> list[Sentence]:
+    """Neighbouring spans as one."""
+    merged: list[Sentence] = []
+    for span in addressed_to_software(text, sentences(text)):
+        if merged and not text[merged[-1].end : span.start].strip():
+            merged[-1] = Sentence(text[merged[-1].start : span.end], merged[-1].start, span.end)
+        else:
+            merged.append(span)
+    return merged
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
