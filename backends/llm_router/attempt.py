@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import time
@@ -21,6 +22,7 @@ from backends.llm_router.cache import mark_cached
 from backends.llm_router.cache_key import KeyMaker, response_document
 from backends.llm_router.chain import EndOfChainError
 from backends.llm_router.deps import RouterDeps
+from backends.llm_router.instances import Instance
 from backends.llm_router.resolution import Candidate
 from backends.llm_router.route import ROUTE_KEYS, Route, is_own_key, is_repeatable
 from backends.llm_router.third_party import AnyOption
@@ -242,12 +244,25 @@ class Attempter:
             options["json_schema"] = call.json_schema
         return options
 
+    async def _enter(self, candidate: Candidate, call: Call) -> Instance:
+        pool, found = self._deps.instances, candidate.found
+        arguments = (found, candidate.settings_print, candidate.generation, candidate.context, call.provider_cache)
+        if found.spec.kind != "custom" or pool.holds(*arguments[:3], candidate.model):
+            return pool.enter(*arguments)
+        # A stranger's factory may load a model: not on the event loop.
+        entering = asyncio.ensure_future(self._deps.run_blocking(pool.enter, *arguments))
+        try:
+            return await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            entering.add_done_callback(
+                lambda done: None if done.cancelled() or done.exception() else pool.leave(done.result())
+            )
+            raise
+
     @contextlib.asynccontextmanager
     async def _instance(self, candidate: Candidate, call: Call) -> AsyncGenerator[Backend, None]:
         pool = self._deps.instances
-        instance = pool.enter(
-            candidate.found, candidate.settings_print, candidate.generation, candidate.context, call.provider_cache
-        )
+        instance = await self._enter(candidate, call)
         try:
             if call.local_only and not (candidate.found.spec.local or instance.backend.local):
                 raise ConfigurationError(

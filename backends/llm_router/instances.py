@@ -47,6 +47,7 @@ class InstancePool:
         self._close_later = close_later
         self._lock = threading.RLock()
         self._instances: dict[tuple[Any, ...], Instance] = {}
+        self._making: dict[tuple[Any, ...], threading.Lock] = {}
         self._lent: list[Backend] = []
         self._identities: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
@@ -56,16 +57,36 @@ class InstancePool:
         """An instance for one call, ended by ``leave``. Without ``keep`` it lives for this call only."""
         if found.borrowed:
             return Instance(found.spec.create(context), users=1, lent=True)
+        if not keep:
+            return Instance(found.spec.create(context), users=1, retired=True)
         key = (found.identity, settings_print, generation, context.model)
         with self._lock:
-            instance = self._instances.get(key)
-            if instance is None or not keep:
-                instance = Instance(found.spec.create(context), retired=not keep)
-                if keep:
-                    self._make_room(found.identity, generation)
-                    self._instances[key] = instance
-            instance.users += 1
+            instance = self._use(key)
+            if instance is not None:
+                return instance
+            making = self._making.setdefault(key, threading.Lock())
+        # A stranger's factory may take its time: only those who want the same instance wait for it.
+        with making:
+            with self._lock:
+                instance = self._use(key)
+            if instance is not None:
+                return instance
+            instance = Instance(found.spec.create(context), users=1)
+            with self._lock:
+                self._making.pop(key, None)
+                self._make_room(found.identity, generation)
+                self._instances[key] = instance
             return instance
+
+    def holds(self, found: RegisteredProvider, settings_print: str, generation: int, model: str | None) -> bool:
+        """Whether ``enter`` would find an instance that is made already."""
+        return (found.identity, settings_print, generation, model) in self._instances
+
+    def _use(self, key: tuple[Any, ...]) -> Instance | None:
+        instance = self._instances.get(key)
+        if instance is not None:
+            instance.users += 1
+        return instance
 
     def leave(self, instance: Instance) -> None:
         """End a use. The last one of an instance that was dropped closes it."""

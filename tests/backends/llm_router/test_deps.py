@@ -240,6 +240,52 @@ async def test_computing_engines_do_not_block_the_callers_loop(deps: RouterDeps)
     assert (await running).text == "True"
 
 
+async def test_a_factory_that_takes_its_time_holds_up_nobody_else(deps: RouterDeps) -> None:
+    release = threading.Event()
+
+    def factory() -> Any:
+        release.wait(60)
+        return lambda prompt, **_: "at last"
+
+    deps.registry.register("slow", factory)
+    slow = [asyncio.create_task(agenerate_text(f"{n}", provider="slow", deps=deps)) for n in range(2)]
+    await turns()
+
+    assert await agenerate_text("hi", provider="mock", deps=deps) == "Mock answer to: hi"
+    release.set()
+    assert await asyncio.gather(*slow) == ["at last"] * 2
+
+
+async def test_a_caller_that_gives_up_while_an_instance_is_made_leaves_nothing_in_use(deps: RouterDeps) -> None:
+    release = threading.Event()
+    closed: list[bool] = []
+
+    class Slow:
+        def generate(self, prompt: str, **_: Any) -> str:
+            return "never"
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def factory() -> Slow:
+        release.wait(60)
+        return Slow()
+
+    deps.registry.register("slow", factory)
+    call = asyncio.create_task(agenerate_text("hi", provider="slow", deps=deps))
+    await turns()
+
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    release.set()
+    while not len(deps.instances):  # noqa: ASYNC110 - it is made in another thread
+        await asyncio.sleep(0)
+    await turns()
+    await asyncio.to_thread(deps.close)
+
+    assert closed == [True]
+
+
 def test_a_program_that_never_closes_anything_ends_quietly() -> None:
     code = "from backends.llm_router import generate_text; print(generate_text('hi', provider='mock'))"
 
