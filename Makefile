@@ -26,6 +26,7 @@ test-cli: install-dev  ## the agent programs of the providers, for real, against
 	$(PYTEST) -m cli tests/real/cli
 
 test-ipfs: install-dev  ## a real IPFS daemon, Kubo in process, and a real PostgreSQL
+	scripts/install-postgres
 	cd tests/real/ipfs && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	$(PYTEST) -m "ipfs or postgres" tests/real
 
