@@ -142,7 +142,11 @@ def _others(text: str) -> Iterator[_Name]:
     for match in _NAMED.finditer(text):
         start, end = _trim(text, match.start(), match.end())
         name = text[start:end]
-        if not name or name in _AGENCIES or all(word.strip(".") in _AGENCIES or word.islower() for word in name.split()):
+        if (
+            not name
+            or name in _AGENCIES
+            or all(word.strip(".") in _AGENCIES or word.islower() for word in name.split())
+        ):
             continue
         before = text[max(0, start - 60) : start]
         organisation = bool(_ORGANISATION.search(name)) and len(name.split()) > 1
