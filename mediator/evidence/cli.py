@@ -202,6 +202,8 @@ def add(
     if as_json:
         _print_json([record.as_dict() for record in records])
     _replicate(store)
+    if not records and not failed:
+        _tell("there was nothing to record: no files are in there")
     if failed:
         _tell(f"{len(records)} recorded, {len(failed)} not")
         ctx.exit(1)

@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mediator.evidence import holds, mending, opening, replication, transfer
 from mediator.evidence.audit import VerifyReport, verify
@@ -24,6 +24,9 @@ from mediator.evidence.sources import Source
 from mediator.evidence.statistics import StoreStat, measure
 from mediator.evidence.sweep import GcReport, collect
 from mediator.evidence.transfer import CarReport
+
+if TYPE_CHECKING:
+    from mediator.evidence.timestamps import Stamp, Timestamper
 
 __all__ = ["Upkeep"]
 
@@ -54,6 +57,22 @@ class Upkeep(ABC):
         if not any(fault.kind in ("catalog", "custody") for fault in report.faults):
             self._note("verified", details={"faults": len(report.faults), "head": report.head})
         return report
+
+    def timestamp(self, service: Timestamper) -> None:
+        """Have someone else prove when the custody log stood as it does; only the log's last hash is sent."""
+        from mediator.evidence.timestamps import stamp_log  # its libraries are an extra
+
+        self._check_writable()
+        if self.privacy == "local_only":
+            raise PublishRefusedError("privacy is local_only: nothing is sent to a time-stamping service")
+        stamp_log(self._parts, service)
+
+    def timestamps(self, service: Timestamper) -> tuple[Stamp, ...]:
+        """Check the stamps of a service against the log as it is, and return what they prove."""
+        from mediator.evidence.timestamps import check_stamps  # its libraries are an extra
+
+        self._check_open()
+        return check_stamps(self._parts, service)
 
     def stat(self) -> StoreStat:
         """Return how much is kept."""
