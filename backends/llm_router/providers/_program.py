@@ -324,11 +324,11 @@ class ProgramBackend(AsyncBackend):
         return Availability(True, f"{'command ' if template else ''}{path}")
 
     def _environment(self, call: Call) -> dict[str, str]:
-        chosen = call.set("program_env", {})
+        chosen = {name: value.get_secret_value() for name, value in call.set("program_env", {}).items()}
         kept = program_environment(self._env, self.secrets_for(call))
         extra = {} if call.template else self.environment(call)
         whole = {**kept, "NO_COLOR": "1", "TMPDIR": str(call.private), **extra, **chosen}
-        call.secrets = tuple(value for name, value in whole.items() if is_secret(name))
+        call.secrets = (*chosen.values(), *(value for name, value in whole.items() if is_secret(name)))
         return whole
 
     # -- traces -------------------------------------------------------------------------------

@@ -25,9 +25,9 @@ _PLACES = re.compile(r"\{prompt\}|\{model\}")
 _SAID = 600
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Call:
-    """One call on its way through a program."""
+    """One call on its way through a program. It has no repr: it holds prompts and keys."""
 
     request: Request
     prompt: str

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic import SecretStr
+
 from backends.exceptions import InvalidRequestError
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "name",
     "number",
     "one_of",
+    "secret",
     "text",
     "texts",
     "uuid_text",
@@ -95,10 +98,17 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return dict(value)
 
 
-def environment(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(isinstance(item, str) for pair in value.items() for item in pair):
-        raise ValueError("an object of texts")
-    return {text(key): text(item) for key, item in value.items()}
+def secret(value: Any) -> SecretStr:
+    """Text that no repr, log or trace shows."""
+    return SecretStr(text(value.get_secret_value() if isinstance(value, SecretStr) else value))
+
+
+def environment(value: Any) -> dict[str, SecretStr]:
+    """Variables. Any of them may hold a key, so all of them count as secret."""
+    try:
+        return {text(key): secret(item) for key, item in mapping(value).items()}
+    except ValueError:
+        raise ValueError("an object of texts") from None
 
 
 def number(low: int, high: int) -> Check:

@@ -46,7 +46,7 @@ from backends.llm_router.providers._program_options import (
     name,
     number,
     one_of,
-    text,
+    secret,
 )
 from backends.llm_router.providers._program_output import Answer
 from backends.llm_router.providers._program_record import write_record
@@ -71,7 +71,7 @@ _OPTIONS: Mapping[str, Check] = {
     "copilot_sdk_auto_start": boolean,
     "copilot_sdk_auto_restart": boolean,
     "copilot_sdk_cwd": folder,
-    "copilot_sdk_github_token": text,
+    "copilot_sdk_github_token": secret,
     "copilot_sdk_use_logged_in_user": boolean,
     "copilot_sdk_session_id": identifier,
     "copilot_sdk_streaming": boolean,
@@ -216,7 +216,7 @@ class CopilotSdkBackend(AsyncBackend):
         except (BackendError, GeneratorExit):
             raise
         except Exception as error:  # the SDK's errors are plain ones: Exception, RuntimeError, JsonRpcError
-            message = redact(str(error), request.options.get("copilot_sdk_github_token"))[:300]
+            message = redact(str(error), _token(request.options))[:300]
             raise ProviderUnavailableError(f"the Copilot SDK failed: {message}", provider=self.id) from error
         finally:
             # First the program, then the client: alone, it waits seconds for the program to go.
@@ -257,7 +257,7 @@ class CopilotSdkBackend(AsyncBackend):
             working_directory=self._directory(options, private),
             log_level=options.get("copilot_sdk_log_level", "error"),
             env=dict(environment),
-            github_token=options.get("copilot_sdk_github_token"),
+            github_token=_token(options),
             base_directory=options.get("copilot_config_dir"),
             use_logged_in_user=options.get("copilot_sdk_use_logged_in_user"),
         )
@@ -303,7 +303,8 @@ class CopilotSdkBackend(AsyncBackend):
         return str(configured or empty_directory(self.type, private))
 
     def _environment(self, request: Request, private: Path) -> dict[str, str]:
-        chosen = request.options.get("program_env", {})
+        variables = request.options.get("program_env", {})
+        chosen = {key: value.get_secret_value() for key, value in variables.items()}
         own = {"NO_COLOR": "1", "TMPDIR": str(private), "COPILOT_AUTO_UPDATE": "false", "COPILOT_ALLOW_ALL": ""}
         if "model" in request.options:
             own["COPILOT_MODEL"] = request.options["model"]  # with a model of one's own it does not start without
@@ -377,6 +378,11 @@ class CopilotSdkBackend(AsyncBackend):
         if "copilot_sdk_cli_url" in checked and "copilot_sdk_cli_path" in checked:
             raise InvalidRequestError("set copilot_sdk_cli_url or copilot_sdk_cli_path, not both", provider=self.id)
         return dataclasses.replace(request, options=checked)
+
+
+def _token(options: Mapping[str, Any]) -> str | None:
+    token = options.get("copilot_sdk_github_token")
+    return None if token is None else str(token.get_secret_value())
 
 
 def _sdk(owner: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from backends.exceptions import ConfigurationError, InvalidRequestError, ProviderUnavailableError
 from backends.llm_router.providers.base import ProviderContext
@@ -177,6 +178,15 @@ def test_a_program_gets_its_own_keys_and_no_others(fakes: Fakes, told: Callable[
     names = set(json.loads(told("state.json"))["names"])
     assert names & secrets == {"OPENAI_API_KEY"}
     assert {"LANG", "WANTED_TOKEN", "NO_COLOR"} <= names
+
+
+@pytest.mark.parametrize("value", ["plain-secret-1", SecretStr("plain-secret-1")])
+def test_a_variable_of_the_configuration_is_a_secret(value: str | SecretStr, fakes: Fakes) -> None:
+    backend = fakes.backend("claude_code", "sys.exit('refused ' + os.environ['OWN'])", program_env={"OWN": value})
+
+    with pytest.raises(ProviderUnavailableError, match=r"refused \[redacted\]"):
+        backend.generate("hello")
+    assert "plain-secret-1" not in repr(backend.options)
 
 
 def test_a_program_named_by_path_is_the_one_that_runs(fakes: Fakes) -> None:
