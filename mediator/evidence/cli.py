@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -192,13 +194,24 @@ def add(
         failed.append(where)
         _tell(f"not recorded: {safe_text(str(error))}")
 
-    records = []
-    with _progress("recording") as progress:
-        items = _submissions(paths, like, skip)
-        for record in store.submit_many(items, on_error=lambda _, error: skip("", error), progress=progress):
+    records: list[EvidenceRecord] = []
+
+    def show(found: Iterable[EvidenceRecord]) -> None:
+        for record in found:
             records.append(record)
             if not as_json:
                 click.echo(_line(record))
+
+    with _progress("recording") as progress:
+        for is_directory, group in groupby(paths, lambda path: path != "-" and os.path.isdir(path)):
+            if not is_directory:
+                items = (replace(like, source=sys.stdin.buffer if path == "-" else path) for path in group)
+                show(store.submit_many(items, on_error=lambda _, error: skip("", error), progress=progress))
+                continue
+            for path in group:
+                cid, found = store.submit_directory(path, like, on_skip=skip, progress=progress)
+                show(found)
+                _tell(f"{cid} names the directory {safe_text(path)}")
     if as_json:
         _print_json([record.as_dict() for record in records])
     _replicate(store)
@@ -207,20 +220,6 @@ def add(
     if failed:
         _tell(f"{len(records)} recorded, {len(failed)} not")
         ctx.exit(1)
-
-
-def _submissions(paths: tuple[str, ...], like: Submission, skip: Any) -> Iterator[Submission]:
-    from dataclasses import replace
-
-    from mediator.evidence.tree import submissions_below
-
-    for path in paths:
-        if path == "-":
-            yield replace(like, source=sys.stdin.buffer)
-        elif os.path.isdir(path):
-            yield from submissions_below(path, like, skip)
-        else:
-            yield replace(like, source=path)
 
 
 def _replicate(store: EvidenceStore) -> None:

@@ -19,7 +19,7 @@ from mediator.evidence.errors import EmptySourceError, InvalidInputError
 from mediator.evidence.media import HEAD_SIZE, media_type_of
 from mediator.evidence.records import canonical_json
 from mediator.evidence.sources import OpenSource, Source
-from mediator.evidence.unixfs import FileBuilder, Profile, rechunk
+from mediator.evidence.unixfs import FileBuilder, Profile, import_chunks
 
 __all__ = ["Progress", "Staged", "Submission", "checked", "ingest", "new_submission_id"]
 
@@ -61,6 +61,8 @@ class Staged:
     key_id: str | None
     media_type: str
     file_name: str | None
+    #: The size of the blocks of the content as submitted: what a directory says about it.
+    tsize: int
     own_blocks: tuple[Cid, ...] = ()
 
 
@@ -116,22 +118,26 @@ def _ingest(submission: Submission, reading: _Reading, batch: Batch, profile: Pr
     opened = reading.opened
     own: list[Cid] = []
     if sealer is None:
-        cid = stored = _build(reading.chunks(), profile, batch.put)
+        builder = FileBuilder(profile, batch.put)
+        for chunk in reading.chunks():
+            builder.add(chunk)
+        cid = stored = builder.finish()
     else:
 
         def keep(block_cid: Cid, block: bytes) -> None:
             own.append(block_cid)
             batch.put(block_cid, block)
 
-        plain = FileBuilder(profile, lambda cid, block: None)
-        stored = _build(rechunk(sealer.seal(_tee(reading.chunks(), plain)), profile.chunk_size), profile, keep)
-        cid = plain.finish()
+        builder = FileBuilder(profile, lambda cid, block: None)
+        stored = import_chunks(sealer.seal(_tee(reading.chunks(), builder)), profile, keep)
+        cid = builder.finish()
     if reading.size == 0 and not submission.allow_empty:
         raise EmptySourceError(f"{opened.name or 'the source'!r} is empty (0 bytes); there is nothing to keep")
     name = submission.file_name if submission.file_name is not None else opened.name
     media_type = submission.media_type or media_type_of(reading.head, name)
     key_id = sealer.key_id if sealer is not None else None
-    return Staged(cid, reading.digest.hexdigest(), reading.size, stored, key_id, media_type, name, tuple(own))
+    sha256 = reading.digest.hexdigest()
+    return Staged(cid, sha256, reading.size, stored, key_id, media_type, name, builder.tsize, tuple(own))
 
 
 class _Digest:
@@ -188,13 +194,6 @@ class _Reading:
             yield chunk
             if self._progress is not None:
                 self._progress(self.size, self.opened.size)
-
-
-def _build(chunks: Iterator[bytes], profile: Profile, sink: Callable[[Cid, bytes], None]) -> Cid:
-    builder = FileBuilder(profile, sink)
-    for chunk in chunks:
-        builder.add(chunk)
-    return builder.finish()
 
 
 def _tee(chunks: Iterator[bytes], builder: FileBuilder) -> Iterator[bytes]:

@@ -16,14 +16,15 @@ from typing import Any, BinaryIO, Final, Self
 
 from mediator.evidence import opening, queries, submitting
 from mediator.evidence.cid import Cid
-from mediator.evidence.errors import StorageReadOnlyError, StoreClosedError
+from mediator.evidence.errors import SourceError, StorageReadOnlyError, StoreClosedError
 from mediator.evidence.filesystem import FileSystem
 from mediator.evidence.intake import Progress, Submission
 from mediator.evidence.keys import KeySource
 from mediator.evidence.records import ANY, Any_, EvidenceRecord, Page
 from mediator.evidence.replication import Replica, Replicator
 from mediator.evidence.sources import Source
-from mediator.evidence.submitting import OnError
+from mediator.evidence.submitting import OnError, OnStaged
+from mediator.evidence.tree import Folder, OnSkip, submissions_below
 from mediator.evidence.unixfs import profile_named
 from mediator.evidence.upkeep import Upkeep
 
@@ -128,6 +129,7 @@ class EvidenceStore(Upkeep):
         submissions: Iterable[Submission],
         *,
         on_error: OnError | None = None,
+        on_staged: OnStaged | None = None,
         progress: Progress | None = None,
     ) -> Iterator[EvidenceRecord]:
         """Submit in bulk: yield records, in order, as each group of a few hundred is on disk.
@@ -136,13 +138,40 @@ class EvidenceStore(Upkeep):
         """
         items = iter(submissions)
         while group := list(islice(items, _BULK_FILES)):
-            yield from self._commit(group, on_error, progress)
+            yield from self._commit(group, on_error, progress, on_staged)
+
+    def submit_directory(
+        self, directory: str | os.PathLike[str], like: Submission, *, on_skip: OnSkip, progress: Progress | None = None
+    ) -> tuple[Cid, list[EvidenceRecord]]:
+        """Submit every file below a directory, described ``like`` that; return the directory's CID and the records.
+
+        Links are never followed. ``on_skip`` is told of everything that is left out. The CID is the one that
+        `ipfs add -r` gives the directory of what was recorded; it is noted in the custody log.
+        """
+        path = os.fspath(directory)
+        folder = Folder(self.profile)
+        items = submissions_below(path, like, on_skip)
+
+        def left_out(item: Submission, error: SourceError) -> None:
+            on_skip(str(item.source), error)
+
+        records = list(self.submit_many(items, on_error=left_out, on_staged=folder.note, progress=progress))
+        cid = folder.cid()
+        name = os.fsencode(os.path.basename(os.path.abspath(path))).decode("utf-8", "backslashreplace")
+        self._note("directory submitted", cid=str(cid), details={"name": name, "files": len(records)})
+        return cid, records
 
     def _commit(
-        self, items: Sequence[Submission], on_error: OnError | None, progress: Progress | None
+        self,
+        items: Sequence[Submission],
+        on_error: OnError | None,
+        progress: Progress | None,
+        on_staged: OnStaged | None = None,
     ) -> list[EvidenceRecord]:
         self._check_writable()
-        records = submitting.commit(self._parts, self.profile, items, on_error=on_error, progress=progress)
+        records = submitting.commit(
+            self._parts, self.profile, items, on_error=on_error, on_staged=on_staged, progress=progress
+        )
         if self._replicator is not None:
             self._replicator.wake()
         return records

@@ -26,10 +26,12 @@ from mediator.evidence.records import EvidenceRecord, frozen_metadata
 from mediator.evidence.sources import open_source
 from mediator.evidence.unixfs import Profile
 
-__all__ = ["OnError", "commit"]
+__all__ = ["OnError", "OnStaged", "commit"]
 
 #: Told of a source that could not be read; the others of its group are submitted.
 OnError = Callable[[Submission, SourceError], None]
+#: Told of each content that is about to be recorded.
+OnStaged = Callable[[Submission, Staged], None]
 
 
 def commit(
@@ -38,6 +40,7 @@ def commit(
     items: Sequence[Submission],
     *,
     on_error: OnError | None = None,
+    on_staged: OnStaged | None = None,
     progress: Progress | None = None,
 ) -> list[EvidenceRecord]:
     """Submit a group together: one wait for the disk, one transaction, all or nothing."""
@@ -45,6 +48,9 @@ def commit(
         checked(item)
     with locks.shared(parts.lock_path):
         staged = _stage(parts, profile, items, on_error, progress)
+        if on_staged is not None:
+            for item, content in staged:
+                on_staged(item, content)
         broken = _broken_copies(parts, [content for _, content in staged])
         with parts.catalog.writing() as (connection, chain):
             contents = _add_contents(connection, profile, [content for _, content in staged], broken)

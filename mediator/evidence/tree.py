@@ -7,10 +7,13 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from mediator.evidence.cid import Cid
+from mediator.evidence.directory import Entry, build_tree
 from mediator.evidence.errors import SourceError, SourceNotFoundError, SpecialFileError
-from mediator.evidence.intake import Submission
+from mediator.evidence.intake import Staged, Submission
+from mediator.evidence.unixfs import Profile
 
-__all__ = ["OnSkip", "submissions_below"]
+__all__ = ["Folder", "OnSkip", "submissions_below"]
 
 #: Told of each thing that is not taken: its path and why.
 OnSkip = Callable[[str, SourceError], None]
@@ -26,6 +29,23 @@ def submissions_below(directory: str, like: Submission, on_skip: OnSkip) -> Iter
     for path in _files(directory, on_skip):
         name = os.path.relpath(os.path.abspath(path), base)
         yield replace(like, source=path, file_name=name, allow_empty=True, follow_links=False)
+
+
+class Folder:
+    """Notes what is submitted from a directory, and names the directory itself: with the CID that Kubo gives it."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._entries: list[tuple[bytes, Entry]] = []
+
+    def note(self, item: Submission, content: Staged) -> None:
+        """Take in one file; its name starts with the directory's own."""
+        _, _, below = os.fsencode(item.file_name or "").partition(b"/")
+        self._entries.append((below, Entry(content.cid, content.tsize)))
+
+    def cid(self) -> Cid:
+        """Return the CID of the directory with everything that was noted."""
+        return build_tree(self._entries, self._profile, lambda cid, block: None).cid
 
 
 def _files(directory: str, on_skip: OnSkip) -> Iterator[str]:

@@ -70,6 +70,8 @@ class FileBuilder:
         self._sink = sink
         self._levels: list[list[_Child]] = [[]]
         self._count = 0
+        #: The size of all blocks together, once ``finish`` was called.
+        self.tsize = 0
 
     def add(self, chunk: bytes) -> None:
         """Take the next chunk."""
@@ -85,6 +87,7 @@ class FileBuilder:
             row = self._levels[level]
             top = level == len(self._levels) - 1
             if top and len(row) == 1:
+                self.tsize = row[0].tsize
                 return row[0].cid
             if row:
                 self._levels[level] = []
