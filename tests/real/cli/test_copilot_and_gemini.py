@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from backends.exceptions import (
     ProviderUnavailableError,
     RateLimitError,
 )
+from backends.process import end_marked, marked
 from tests.real.cli.programs import BIN, Bench, failure_body
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
@@ -129,6 +132,7 @@ def test_the_sdks_remaining_keys_are_honoured(bench: Bench) -> None:
         copilot_sdk_auto_start=True,
         copilot_sdk_auto_restart=False,
         copilot_sdk_use_logged_in_user=False,
+        copilot_sdk_github_token="github_pat_0123456789",
         copilot_sdk_session_id=wanted,
         copilot_sdk_streaming=True,
         copilot_sdk_infinite_sessions={"enabled": False},
@@ -137,6 +141,21 @@ def test_the_sdks_remaining_keys_are_honoured(bench: Bench) -> None:
     assert completion.text == "It was wage theft."
     assert completion.request_id == wanted
     assert str(work) in bench.server.sent
+
+
+def test_the_sdk_uses_a_server_that_runs_already(bench: Bench) -> None:
+    command = [str(BIN / "copilot"), "--headless", "--no-auto-update", "--port", "0"]
+    mark, environment = marked({**bench.env, "COPILOT_MODEL": "test-model"})
+    with subprocess.Popen(command, env=environment, cwd=bench.folder, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        lines = iter(program.stdout.readline, "")
+        port = next(found for line in lines if (found := re.search(r"listening on port (\d+)", line)))
+
+        text = bench.make("copilot_sdk", copilot_sdk_cli_url=f"127.0.0.1:{port[1]}").generate("hello")
+
+        assert program.poll() is None
+        end_marked(mark)  # what runs is a launcher; the server is a child of it
+    assert text == "It was wage theft."
 
 
 def test_the_sdk_without_a_server_and_without_starting_one_says_so(bench: Bench) -> None:
