@@ -42,6 +42,7 @@ _GRACE = 0.3
 _GRACE_OF_THE_KERNEL = 5
 #: Marks everything that a run started, so that what leaves its process group is found too (Linux).
 _MARK = "COMPLAINT_GENERATOR_PROGRAM_RUN"
+_MARKS_ARE_SEEN = sys.platform.startswith("linux")
 
 #: Process groups that run now, each with the interpreter that started it, which may end in the middle of a call.
 _running: dict[int, int] = {}
@@ -216,6 +217,8 @@ async def _end(watcher: _Watcher, mark: str) -> None:
             _signal_group(pid, signal.SIGKILL)
         if not swept:
             end_marked(mark)
+        if not _MARKS_ARE_SEEN:
+            _signal_group(pid, signal.SIGKILL)  # a group outlives its leader as long as somebody is in it
         _running.pop(pid, None)
         stdin = transport.get_pipe_transport(0)
         if 0 in watcher.open and isinstance(stdin, asyncio.WriteTransport):
@@ -226,7 +229,6 @@ async def _end(watcher: _Watcher, mark: str) -> None:
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    # The leader has not been waited for, so its number cannot belong to anybody else.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
@@ -239,7 +241,7 @@ def marked(environment: Mapping[str, str]) -> tuple[str, dict[str, str]]:
 
 def end_marked(mark: str) -> None:
     """Kill every process that inherited the mark, wherever it moved to (Linux; elsewhere the group must do)."""
-    if not sys.platform.startswith("linux"):
+    if not _MARKS_ARE_SEEN:
         return
     wanted = f"{_MARK}={mark}".encode()
     until = time.monotonic() + _GRACE_OF_THE_KERNEL

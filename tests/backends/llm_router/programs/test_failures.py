@@ -19,6 +19,7 @@ from backends.exceptions import (
 from tests.backends.llm_router.programs.conftest import BACKENDS, Fakes
 from tests.support.processes import processes_naming
 
+pytestmark = pytest.mark.slow
 every_program = pytest.mark.parametrize("provider", BACKENDS)
 
 _HANG = "open(os.environ['HOME'] + '/started', 'w').close(); time.sleep(600)"
