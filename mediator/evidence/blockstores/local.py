@@ -46,7 +46,7 @@ class LocalBlockstore(Blockstore):
         self._root = os.fspath(path)
         self._temp = os.path.join(self._root, ".temp")
         self._fs = fs if fs is not None else FileSystem()
-        self._shards: set[str] = set()
+        self._synced_shards: set[str] = set()
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -187,7 +187,9 @@ class LocalBlockstore(Blockstore):
         """Write one block unless an undamaged copy is there; return the directory whose names must be synced."""
         path = self._path(multihash)
         shard = os.path.dirname(path)
-        self._ensure_shard(shard)
+        if shard not in self._synced_shards:
+            with contextlib.suppress(FileExistsError):
+                self._fs.make_dir(shard)
         try:
             if self._fs.read(path, len(data)) == data:
                 return shard
@@ -202,14 +204,16 @@ class LocalBlockstore(Blockstore):
             raise
         return shard
 
-    def _ensure_shard(self, shard: str) -> None:
-        if shard in self._shards:
-            return
-        with contextlib.suppress(FileExistsError):
-            self._fs.make_dir(shard)
-        # Also when it was there: another process may have made it and not yet synced its name.
-        self._fs.fsync_dir(self._root)
-        self._shards.add(shard)
+    def _sync_names(self, shards: set[str]) -> None:
+        """Make the names of blocks durable, and those of shards that this process has not seen before.
+
+        Also when a shard was there: another process may have made it and not yet synced its name.
+        """
+        for shard in shards:
+            self._fs.fsync_dir(shard)
+        if not shards <= self._synced_shards:
+            self._fs.fsync_dir(self._root)
+            self._synced_shards |= shards
 
     def _executor(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -243,8 +247,7 @@ class _Writer:
     def finish(self) -> None:
         while self._pending:
             self._collect()
-        for shard in self._dirty:
-            self._attempt(self._store._fs.fsync_dir, shard)
+        self._attempt(self._store._sync_names, self._dirty)
 
     def abandon(self) -> None:
         """Wait for what is in flight; its errors do not matter, one is being raised already."""
