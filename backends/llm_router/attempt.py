@@ -20,7 +20,7 @@ from backends.exceptions import (
 from backends.llm_router.breaker import CircuitBreaker
 from backends.llm_router.cache import mark_cached
 from backends.llm_router.cache_key import KeyMaker, response_document
-from backends.llm_router.chain import EndOfChainError
+from backends.llm_router.chain import AttemptClock, EndOfChainError
 from backends.llm_router.deps import RouterDeps
 from backends.llm_router.instances import Instance
 from backends.llm_router.resolution import Candidate
@@ -79,14 +79,14 @@ class Attempter:
         self,
         candidate: Candidate,
         call: Call,
-        deadline: float | None,
+        clock: AttemptClock,
         on_retry: OnRetry,
         missed_key: str | None = None,
     ) -> Completion:
         """The completion, from the cache or from the provider. ``missed_key`` is known not to be in memory."""
         key = missed_key or self.key(candidate, call)
         if key is None:
-            return await self._ask(candidate, call, deadline, on_retry)
+            return await self._ask(candidate, call, clock, on_retry)
         responses = self._deps.responses
         if missed_key is None and (found := responses.get_now(key)) is not None:
             return found
@@ -94,7 +94,7 @@ class Attempter:
         async def work() -> Completion:
             if responses.has_lower_layers and (lower := await responses.get_lower(key)) is not None:
                 return lower
-            completion = await self._ask(candidate, call, deadline, on_retry)
+            completion = await self._ask(candidate, call, clock, on_retry)
             if completion.text or completion.tool_calls:
                 await responses.put(key, completion)
             return completion
@@ -102,7 +102,7 @@ class Attempter:
         return await self._deps.flights.run(key, work, joined=mark_cached)
 
     async def stream(
-        self, candidate: Candidate, call: Call, deadline: float | None, on_retry: OnRetry
+        self, candidate: Candidate, call: Call, clock: AttemptClock, on_retry: OnRetry
     ) -> AsyncGenerator[StreamItem, None]:
         """Pieces and then the completion; a cached answer is one piece."""
         key = self.key(candidate, call)
@@ -115,20 +115,20 @@ class Attempter:
                 yield found.text
                 yield found
                 return
-        async with contextlib.aclosing(self._ask_stream(candidate, call, deadline, on_retry)) as items:
+        async with contextlib.aclosing(self._ask_stream(candidate, call, clock, on_retry)) as items:
             async for item in items:
                 if isinstance(item, Completion) and key is not None and (item.text or item.tool_calls):
                     await self._deps.responses.put(key, item)
                 yield item
 
-    async def _ask(self, candidate: Candidate, call: Call, deadline: float | None, on_retry: OnRetry) -> Completion:
+    async def _ask(self, candidate: Candidate, call: Call, clock: AttemptClock, on_retry: OnRetry) -> Completion:
         async with self._instance(candidate, call) as backend:
             options = self._options_for(backend, candidate, call)
             breaker = self._breaker(candidate)
 
             async def once() -> Completion:
-                await self._wait_for_turn(call.deadline)
-                timed = _with_timeout(options, deadline, candidate)
+                await self._wait_for_turn(call.deadline, clock)
+                timed = _with_timeout(options, clock.until, candidate)
                 breaker.enter(candidate.name, candidate.model)
                 try:
                     completion = await self._send(backend, call, timed)
@@ -142,11 +142,11 @@ class Attempter:
                 return completion
 
             with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as spent:
-                completion = await call_with_retries(once, self._route.retry, deadline=deadline, on_retry=on_retry)
+                completion = await call_with_retries(once, self._route.retry, deadline=clock.until, on_retry=on_retry)
                 return spent(self._finished(completion, backend, candidate, call))
 
     async def _ask_stream(
-        self, candidate: Candidate, call: Call, deadline: float | None, on_retry: OnRetry
+        self, candidate: Candidate, call: Call, clock: AttemptClock, on_retry: OnRetry
     ) -> AsyncGenerator[StreamItem, None]:
         async with self._instance(candidate, call) as backend:
             options = self._options_for(backend, candidate, call)
@@ -154,9 +154,9 @@ class Attempter:
             with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as spent:
                 # Retries end where the stream begins: what has been read cannot be taken back.
                 first, items = await call_with_retries(
-                    lambda: self._begin(backend, candidate, call, options, breaker),
+                    lambda: self._begin(backend, candidate, call, options, breaker, clock),
                     self._route.retry,
-                    deadline=deadline,
+                    deadline=clock.until,
                     on_retry=on_retry,
                 )
                 async with contextlib.aclosing(items):
@@ -174,9 +174,10 @@ class Attempter:
         call: Call,
         options: Mapping[str, Any],
         breaker: CircuitBreaker,
+        clock: AttemptClock,
     ) -> tuple[StreamItem | None, AsyncGenerator[StreamItem, None]]:
         """Open the stream and wait for its first item."""
-        await self._wait_for_turn(call.deadline)
+        await self._wait_for_turn(call.deadline, clock)
         # The reader may take as long as the call; the chain sees to it that the first item comes in time.
         timed = _with_timeout(options, call.deadline, candidate)
         breaker.enter(candidate.name, candidate.model)
@@ -198,10 +199,11 @@ class Attempter:
             return await self._deps.run_blocking(_complete, backend, call.messages, options)
         return await backend.acomplete(call.messages, **options)
 
-    async def _wait_for_turn(self, deadline: float | None) -> None:
+    async def _wait_for_turn(self, deadline: float | None, clock: AttemptClock) -> None:
         if self._limiter is not None:
             try:
-                await self._limiter.aacquire(deadline)
+                with clock.stopped():
+                    await self._limiter.aacquire(deadline)
             except RateLimitError as error:
                 # The limit is this backend's, whoever is asked.
                 raise EndOfChainError(error) from error

@@ -7,10 +7,11 @@ ends the chain at once. While others stand behind, one provider may take half of
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
 from backends.exceptions import (
     AllProvidersFailedError,
@@ -24,7 +25,7 @@ from backends.exceptions import (
 from backends.llm_router.resolution import Candidate
 from backends.types import Attempt, Completion, StreamItem
 
-__all__ = ["ChainReport", "EndOfChainError", "first_answer", "first_stream"]
+__all__ = ["AttemptClock", "ChainReport", "EndOfChainError", "first_answer", "first_stream"]
 
 #: A provider ends its own call at the deadline. One that does not is left behind this much later.
 _GRACE_SECONDS = 0.25
@@ -38,6 +39,31 @@ class EndOfChainError(Exception):
         self.error = error
 
 
+class AttemptClock:
+    """The time that one provider has. It stands still while the call waits for its turn: that is not the provider's."""
+
+    def __init__(self, limit: Callable[[], float | None]) -> None:
+        self._limit = limit
+        self._guard: asyncio.Timeout | None = None
+        #: When the attempt must be over.
+        self.until = limit()
+
+    def guarded(self, until: float | None) -> asyncio.Timeout:
+        """Leaves behind, a little after ``until``, a provider that does not end its own call."""
+        self._guard = asyncio.timeout(None if until is None else until - time.monotonic() + _GRACE_SECONDS)
+        return self._guard
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        if self._guard is not None:
+            self._guard.reschedule(None)
+        yield
+        self.until = self._limit()
+        if self._guard is not None and self.until is not None:
+            left = self.until - time.monotonic() + _GRACE_SECONDS
+            self._guard.reschedule(asyncio.get_running_loop().time() + left)
+
+
 class ChainReport:
     """What was tried; one for each call."""
 
@@ -48,7 +74,10 @@ class ChainReport:
         self.attempts: list[Attempt] = []
         self.errors: list[tuple[str, BackendError]] = []
 
-    def deadline_of_attempt(self, deadline: float | None, others_behind: bool) -> float | None:
+    def clock(self, deadline: float | None, others_behind: bool) -> AttemptClock:
+        return AttemptClock(lambda: self._deadline_of_attempt(deadline, others_behind))
+
+    def _deadline_of_attempt(self, deadline: float | None, others_behind: bool) -> float | None:
         """When this attempt must be over so that there is time for the others."""
         now = time.monotonic()
         until = math.inf if deadline is None else deadline
@@ -112,7 +141,7 @@ def _ends_the_chain(error: BackendError) -> bool:
 
 async def first_answer(
     candidates: Sequence[Candidate],
-    attempt: Callable[[Candidate, float | None], Awaitable[Completion]],
+    attempt: Callable[[Candidate, AttemptClock], Awaitable[Completion]],
     deadline: float | None,
     report: ChainReport,
 ) -> Completion:
@@ -123,10 +152,10 @@ async def first_answer(
             break
         tried += 1
         began = time.monotonic()
-        until = report.deadline_of_attempt(deadline, position + 1 < len(candidates))
+        clock = report.clock(deadline, position + 1 < len(candidates))
         try:
-            async with asyncio.timeout(None if until is None else until - began + _GRACE_SECONDS):
-                completion = await attempt(candidate, until)
+            async with clock.guarded(clock.until):
+                completion = await attempt(candidate, clock)
         except TimeoutError as error:
             report.failed(candidate, _too_late(candidate, began, error), began)
         except EndOfChainError as end:
@@ -143,7 +172,7 @@ async def first_answer(
 
 async def first_stream(
     candidates: Sequence[Candidate],
-    attempt: Callable[[Candidate, float | None], AsyncGenerator[StreamItem, None]],
+    attempt: Callable[[Candidate, AttemptClock], AsyncGenerator[StreamItem, None]],
     deadline: float | None,
     report: ChainReport,
 ) -> AsyncGenerator[StreamItem, None]:
@@ -154,15 +183,14 @@ async def first_stream(
             break
         tried += 1
         began = time.monotonic()
-        until = report.deadline_of_attempt(deadline, position + 1 < len(candidates))
+        clock = report.clock(deadline, position + 1 < len(candidates))
         pieces: list[str] = []
-        items = attempt(candidate, until)
+        items = attempt(candidate, clock)
         # Once it flows, a stream has the whole call's time.
-        limit = until
+        limit = clock.until
         try:
             while True:
-                remaining = None if limit is None else limit - time.monotonic() + _GRACE_SECONDS
-                async with asyncio.timeout(remaining):
+                async with clock.guarded(limit):
                     item = await anext(items)
                 if isinstance(item, Completion):
                     yield report.answered(candidate, item, began)

@@ -15,7 +15,7 @@ from typing import Any
 from backends.base import check_messages
 from backends.exceptions import BackendError, InvalidRequestError
 from backends.llm_router.attempt import Attempter, Call
-from backends.llm_router.chain import ChainReport, first_answer, first_stream
+from backends.llm_router.chain import AttemptClock, ChainReport, first_answer, first_stream
 from backends.llm_router.deps import RouterDeps
 from backends.llm_router.environment import EnvironmentSettings
 from backends.llm_router.resolution import Candidate, resolve
@@ -175,9 +175,9 @@ class Router:
         report = ChainReport(self.route.owner, self.route.attempt_timeout)
         first = candidates[0]
 
-        def attempt(candidate: Candidate, until: float | None) -> Coroutine[Any, Any, Completion]:
+        def attempt(candidate: Candidate, clock: AttemptClock) -> Coroutine[Any, Any, Completion]:
             missed = first_key if candidate is first else None
-            return self._attempter.complete(candidate, call, until, report.retried(candidate), missed)
+            return self._attempter.complete(candidate, call, clock, report.retried(candidate), missed)
 
         try:
             with operation(first.name, first.model) as span:
@@ -193,8 +193,8 @@ class Router:
         report = ChainReport(self.route.owner, self.route.attempt_timeout)
         first = candidates[0]
 
-        def attempt(candidate: Candidate, until: float | None) -> AsyncGenerator[StreamItem, None]:
-            return self._attempter.stream(candidate, call, until, report.retried(candidate))
+        def attempt(candidate: Candidate, clock: AttemptClock) -> AsyncGenerator[StreamItem, None]:
+            return self._attempter.stream(candidate, call, clock, report.retried(candidate))
 
         completion: Completion | None = None
         try:

@@ -265,6 +265,27 @@ def test_a_limit_without_room_before_the_deadline_is_told_at_once(deps: RouterDe
     assert other.calls == 0
 
 
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])
+def test_waiting_for_the_limit_is_not_the_providers_time(deps: RouterDeps, provider: Register, streamed: bool) -> None:
+    provider("p")
+    other = provider("other")
+    backend = LLMRouterBackend(
+        deps=deps,
+        provider="p",
+        fallback_providers=["other"],
+        rate_limit=1,
+        rate_limit_window=0.6,
+        attempt_timeout=0.1,
+        cache=False,
+    )
+    faces = {False: backend.generate, True: lambda prompt: "".join(backend.stream(prompt))}
+
+    answers = [faces[streamed](f"{n}") for n in range(2)]
+
+    assert answers == ["answer of p"] * 2
+    assert other.calls == 0
+
+
 def test_a_caller_who_waits_for_the_limit_can_be_cancelled(deps: RouterDeps, provider: Register) -> None:
     scripted = provider("p")
     backend = LLMRouterBackend(deps=deps, provider="p", rate_limit=1, rate_limit_window=60)
