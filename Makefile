@@ -23,7 +23,7 @@ check: install-dev lint types  ## the inner loop, under a minute
 
 test-cli: install-dev  ## the agent programs of the providers, for real, against a model server on loopback
 	cd tests/real/cli && npm run --silent programs
-	$(PYTEST) -m cli tests/real/cli
+	$(PYTEST) -m cli -n 2 tests/real/cli
 
 test-ipfs: install-dev  ## a real IPFS daemon, Kubo in process, and a real PostgreSQL
 	scripts/install-postgres
