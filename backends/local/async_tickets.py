@@ -22,7 +22,7 @@ async def aticket_items(
     """Yield (runtime, item) for what the ticket yields.
 
     ``begin`` gets a function to call when something has come. It runs in a worker thread, since it
-    may load a model, and returns what must be closed at the end.
+    may load a model, and returns what must be closed at the end; closing it cancels the ticket.
     """
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
@@ -49,8 +49,7 @@ async def aticket_items(
             if isinstance(item, Outcome):
                 return
     finally:
-        ticket.cancel()
-        # The last user of a closed backend frees the model here, which takes a moment.
+        # This cancels the job. The last user of a closed backend frees the model here, which takes a moment.
         await asyncio.shield(asyncio.to_thread(stack.close))
 
 
