@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from mediator.draft.build import Details
+from mediator.draft.docx import to_docx
 from mediator.draft.html import to_html
 from mediator.draft.model import Draft
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "draft"]
 
 #: What a draft can be written as.
-FORMATS: Mapping[str, Callable[[Draft], str]] = {
-    "html": to_html,
-    "json": lambda made: made.model_dump_json(indent=2) + "\n",
+FORMATS: Mapping[str, Callable[[Draft], bytes]] = {
+    "docx": to_docx,
+    "html": lambda made: to_html(made).encode(),
+    "json": lambda made: made.model_dump_json(indent=2).encode() + b"\n",
 }
 
 
@@ -67,7 +69,7 @@ def draft(
     for name in formats:
         path = Path(f"{output}.{name}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(FORMATS[name](made), encoding="utf-8")
+        path.write_bytes(FORMATS[name](made))
         click.echo(str(path))
     for check in made.checks:
         if not check.ok:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from mediator import Mediator, NothingToReadError
 from mediator.draft import Details, Draft, build_draft
+from mediator.draft.docx import to_docx
 from mediator.draft.html import Style, to_html
 from mediator.draft.privacy import shorten, to_look_at
 from mediator.state import Answer, Exhibit, SessionState
@@ -146,6 +148,24 @@ def test_nothing_told_is_nothing_to_draft(tmp_path: Path) -> None:
         pytest.raises(NothingToReadError),
     ):
         mediator.draft()
+
+
+def test_the_docx_holds_the_same_words_and_no_signature() -> None:
+    import docx
+
+    document = docx.Document(io.BytesIO(to_docx(made(details=DETAILS))))
+    text = "\n".join(paragraph.text for paragraph in document.paragraphs)
+
+    assert all(fact.text in text for fact in made(details=DETAILS).facts)
+    assert [p.text for p in document.paragraphs if p.style.name == "Heading 1"] == ["Complaint"]
+    assert "/s/" not in text
+    assert [cell.text for cell in document.tables[0].rows[1].cells][3:5] == [CID, "ab" * 32]
+
+
+def test_control_characters_of_a_story_do_not_break_the_docx() -> None:
+    facts = [fact.model_copy(update={"text": "a\x00\x1b[31mb\ufffe"}) for fact in made().facts]
+
+    assert to_docx(made().model_copy(update={"facts": tuple(facts)}))[:2] == b"PK"
 
 
 def test_a_draft_survives_json() -> None:
