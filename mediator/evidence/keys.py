@@ -82,8 +82,12 @@ def _from_keyring(account: str, new: bool) -> str:
 
 
 def _from_terminal(new: bool) -> str:
-    secret = getpass.getpass("Passphrase of the evidence store: ")
-    if new and secret != getpass.getpass("The same once more: "):
+    try:
+        secret = getpass.getpass("Passphrase of the evidence store: ")
+        repeated = getpass.getpass("The same once more: ") if new else secret
+    except EOFError as error:
+        raise KeyRequiredError("a passphrase is needed and there is no terminal to ask at; use env:NAME") from error
+    if secret != repeated:
         raise InvalidInputError("the two passphrases differ; nothing was changed")
     return secret
 

@@ -72,17 +72,22 @@ class EvidenceStore(Upkeep):
         self._kubo_address = kubo_address
         self._env = os.environ if env is None else env
         self._replicas = opening.open_replicas(replicas, kubo_address, self._env)
-        self._parts = opening.open_parts(
-            self.path,
-            catalog_url=catalog_url,
-            keys=key_source,
-            env=self._env,
-            actor=actor,
-            read_only=self.read_only,
-            fs=fs if fs is not None else FileSystem(),
-            clock=clock,
-            replicas=tuple(replica.name for replica in self._replicas),
-        )
+        try:
+            self._parts = opening.open_parts(
+                self.path,
+                catalog_url=catalog_url,
+                keys=key_source,
+                env=self._env,
+                actor=actor,
+                read_only=self.read_only,
+                fs=fs if fs is not None else FileSystem(),
+                clock=clock,
+                replicas=tuple(replica.name for replica in self._replicas),
+            )
+        except BaseException:
+            for replica in self._replicas:
+                replica.close()
+            raise
         busy = bool(self._replicas) and in_background and not self.read_only
         self._replicator = Replicator(self._parts, self._replicas) if busy else None
 

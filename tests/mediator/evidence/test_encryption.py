@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -179,6 +181,21 @@ def test_another_secret_opens_the_store_after_it_was_changed(tmp_path):
         assert store.read(cid) == MARK
     with EvidenceStore(tmp_path / "s", key_source=having(SECRET)) as store, pytest.raises(WrongKeyError):
         store.read(cid)
+
+
+def test_a_passphrase_that_nobody_can_be_asked_for_is_a_typed_error(tmp_path):
+    script = "import pathlib, mediator.evidence.keys as k; k.key_source('passphrase', pathlib.Path())(False)"
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=False,
+    )
+
+    assert "KeyRequiredError" in done.stderr
 
 
 def test_a_short_passphrase_is_refused(tmp_path):

@@ -239,6 +239,25 @@ def test_going_far_back_in_an_encrypted_content_reads_the_same(tmp_path):
         assert stream.read(10) == content[17 * 1024 * 1024 + 5 :][:10]
 
 
+@pytest.mark.slow
+def test_a_file_of_more_than_2_gib_is_kept_whole(plain, tmp_path):
+    # Mostly a hole: what matters are the sizes and offsets, and equal blocks are stored once.
+    size = 2**31 + 1_500_001
+    with (tmp_path / "large").open("wb") as out:
+        out.truncate(size - 3)
+        out.seek(size - 3)
+        out.write(b"end")
+
+    record = plain.submit(tmp_path / "large", type="video")
+
+    assert record.size == size
+    with plain.open(record.cid) as stream:
+        assert stream.seek(-5, io.SEEK_END) == size - 5
+        assert stream.read() == b"\0\0end"
+        stream.seek(2**31 - 2)
+        assert stream.read(4) == bytes(4)
+
+
 class TestBadSources:
     def test_an_empty_file_is_refused_unless_meant(self, store, tmp_path):
         (tmp_path / "empty").touch()
