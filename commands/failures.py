@@ -41,6 +41,9 @@ def report(error: BaseException, stream: TextIO) -> int:
         case ConfigurationError():
             _lines(str(error), stream)
             return WRONG_USE
+        case OSError(strerror=str(reason)):
+            _lines(reason if error.filename is None else f"{error.filename}: {reason}", stream)
+            return FAILED
         case BackendError() | OSError():
             _lines(str(error), stream)
             return FAILED

@@ -58,7 +58,9 @@ def generate(
     as_json_output: bool,
 ) -> None:
     """Send PROMPT to a backend and print the text alone. `-` reads the prompt from standard input."""
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = _read() if prompt == "-" else prompt
+    if not text.strip():
+        raise click.BadParameter("the prompt is empty", param_hint="PROMPT")
     call = {**options}
     if max_tokens is not None:
         call["max_tokens"] = max_tokens
@@ -73,6 +75,15 @@ def generate(
         click.echo()
     else:
         _say(engine.generate(text, **call))
+
+
+def _read() -> str:
+    raw = sys.stdin.buffer.read()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"standard input is not UTF-8 text (byte {error.start})"
+        raise click.BadParameter(message, param_hint="PROMPT") from error
 
 
 def _say(text: str, *, nl: bool = True) -> None:

@@ -17,6 +17,7 @@ import click
 
 from commands.app import App
 from commands.failures import report
+from commands.streams import prepare_streams
 
 __all__ = ["cli", "main"]
 
@@ -84,6 +85,7 @@ def cli(ctx: click.Context, config_file: Path | None, verbose: bool) -> object:
 def main(arguments: Sequence[str] | None = None, **extra: Any) -> int:
     """Run the command line and return its exit code; no failure ends in a traceback."""
     try:
+        prepare_streams()
         result = cli.main(args=arguments, prog_name="run.py", standalone_mode=False, **extra)
     except BaseException as error:
         return report(error, sys.stderr)
