@@ -53,3 +53,23 @@ def test_a_story_that_tells_no_claim_ends_with_where_to_go(state_dir: Path) -> N
 
 def test_no_input_at_all_ends_quietly(state_dir: Path) -> None:
     assert "Tell what happened" in held(state_dir, "")
+
+
+class Interrupted(io.StringIO):
+    """Input that ends with Ctrl-C."""
+
+    def readline(self, size: int = -1, /) -> str:
+        line = super().readline(size)
+        if line == "":
+            raise KeyboardInterrupt
+        return line
+
+
+def test_ctrl_c_keeps_what_was_told_and_tells_the_way_back(state_dir: Path) -> None:
+    out = io.StringIO()
+    with Mediator(backends=[ScriptedBackend(failing)], state_dir=state_dir) as mediator:
+        code = run_interview(mediator, source=Interrupted(STORY + "nine hundred\n"), out=out)
+
+    assert code == 130
+    session_id = out.getvalue().rsplit("--resume ", 1)[1].split()[0]
+    assert "(You said: nine hundred)" in held(state_dir, "back\n", resume=session_id)
