@@ -344,7 +344,11 @@ class LlamaEngine:
 
     def _extend(self, sequence: _Sequence, job: Generation, index: int) -> None:
         assert sequence.sampler is not None
-        token = sequence.sampler.choose(self._context.logits(index), self._scratch)
+        try:
+            token = sequence.sampler.choose(self._context.logits(index), self._scratch)
+        except BackendError as error:
+            self._end(sequence, error)
+            return
         sequence.tokens.append(token)
         if token in self.model.end_tokens:
             self._finish(sequence, "stop")

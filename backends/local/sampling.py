@@ -71,6 +71,9 @@ class Sampler:
             # Asking the grammar about one token is cheap, about the whole vocabulary is not.
             if not self._grammar_allows(token):
                 token = self._draw_constrained(logits, scratch)
+                # llama.cpp ends the process over a token that its grammar does not admit.
+                if not self._grammar_allows(token):
+                    raise InvalidRequestError("the grammar of this JSON Schema admits no token of the model here")
             self._api.llama_sampler_accept(self._grammar, token)
         if self._chain is not None:
             self._api.llama_sampler_accept(self._chain, token)

@@ -238,6 +238,16 @@ def test_a_grammar_that_llama_cpp_refuses_fails_that_job_alone(model: LlamaModel
     assert submit(engine, Generation(prompt(model, STORIES[0]), 4, GREEDY)).result().text
 
 
+def test_a_grammar_that_leads_nowhere_fails_that_job_alone(model: LlamaModel, engine: LlamaEngine) -> None:
+    """A byte that no token of the vocabulary begins with: the grammar admits nothing, and llama.cpp would abort."""
+    nowhere = submit(
+        engine, Generation(prompt(model, STORIES[0]), 4, GREEDY, grammar='root ::= "a" [^\\x00-\U0010ffff]')
+    )
+    with pytest.raises(InvalidRequestError, match="admits no token"):
+        nowhere.result()
+    assert submit(engine, Generation(prompt(model, STORIES[0]), 4, GREEDY)).result().text
+
+
 def test_closing_ends_what_waits_with_an_error(model: LlamaModel) -> None:
     engine = engine_of(model, parallel=1)
     tickets = [submit(engine, Generation(prompt(model, story), 1_000, GREEDY)) for story in STORIES[:3]]
