@@ -19,15 +19,28 @@ from mediator.claims.candidates import Candidate
 from mediator.claims.features import Words
 from mediator.claims.text import Sentence
 
-__all__ = ["Embed", "Head", "HeadScorer", "Story", "Weights", "decide", "load_head", "story_features", "story_texts"]
+__all__ = [
+    "Embed",
+    "Head",
+    "HeadScorer",
+    "Story",
+    "Weights",
+    "decide",
+    "load_head",
+    "rows",
+    "story_features",
+    "story_texts",
+]
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 Matrix = NDArray[np.float32]
 
-#: Vectors and word rows both have length 1; this is their common weight in the head.
-SCALE = 4.0
+#: Vectors and word rows have length 1; these are their weights, the last that of the constant.
+VECTOR_SCALE, WORD_SCALE, CONSTANT = 6.0, 4.0, 4.0
 #: Runs of one, two and three sentences are scored, and the story as a whole.
 RUNS = (1, 2, 3)
+#: Numbers that ``story_features`` has for one view.
+_VIEW_WIDTH = len(RUNS) + 4
 _WHOLE = 1500
 _SUPPORT = 0.35
 _CANDIDATE = 0.12
@@ -44,7 +57,8 @@ class Weights:
     elements: Matrix
     story: NDArray[np.float64]
     threshold: float
-    floor: float
+    told: NDArray[np.float64]
+    gate: float
     element_threshold: float
 
 
@@ -59,12 +73,6 @@ class Head:
     words_only: Weights
     version: str
 
-    def features(self, texts: Sequence[str], vectors: Matrix | None) -> Matrix:
-        """The rows that the weights are made for; the last number is constant."""
-        parts = [] if vectors is None else [vectors * SCALE]
-        parts += [self.words.matrix(texts) * SCALE, np.full((len(texts), 1), SCALE, dtype=np.float32)]
-        return np.hstack(parts)
-
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -73,6 +81,13 @@ class Story:
     sentences: Matrix
     elements: Matrix
     features: NDArray[np.float64]
+
+
+def rows(words: Words, texts: Sequence[str], vectors: Matrix | None) -> Matrix:
+    """What the weights are made for, a row for each text."""
+    parts = [] if vectors is None else [vectors * VECTOR_SCALE]
+    constant = np.full((len(texts), 1), CONSTANT, dtype=np.float32)
+    return np.hstack([*parts, words.matrix(texts) * WORD_SCALE, constant])
 
 
 def story_texts(parts: Sequence[Sentence]) -> list[tuple[int, str]]:
@@ -107,11 +122,28 @@ def _view_features(runs: NDArray[np.intp], scores: NDArray[np.float64]) -> list[
     return [*best, whole, np.clip(mean - rival, -4, 4), *told]
 
 
-def decide(probability: NDArray[np.float64], threshold: float, floor: float) -> NDArray[np.bool_]:
-    """Which claim types a story tells: those above the threshold, else the best one if it is above the floor."""
+def told_features(features: NDArray[np.float64], probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What speaks for a story telling any claim at all: a row for each story.
+
+    ``features`` has an axis of stories, of claim types and of ``story_features``.
+    """
+    views = (features.shape[-1] - 1) // _VIEW_WIDTH
+    told = [features[:, 0, view * _VIEW_WIDTH + place] for view in range(views) for place in (5, 6)]
+    logits = np.sort(np.log(probability / (1 - probability)), axis=1)
+    columns = [*told, logits[:, -1], logits[:, -2], np.log1p(probability.sum(axis=1))]
+    return np.stack([*columns, np.ones(len(probability))], axis=1)
+
+
+def decide(
+    probability: NDArray[np.float64], told: NDArray[np.float64], threshold: float, gate: float
+) -> NDArray[np.bool_]:
+    """Which claim types each story tells.
+
+    None when it is not likely enough to tell any; else those above the threshold, or the best one.
+    """
     above = probability >= threshold
-    best = (probability == probability.max(axis=-1, keepdims=True)) & (probability >= floor)
-    return np.where(above.any(axis=-1, keepdims=True), above, best)
+    best = probability == probability.max(axis=-1, keepdims=True)
+    return np.where(above.any(axis=-1, keepdims=True), above, best) & (told >= gate)[:, None]
 
 
 class HeadScorer:
@@ -137,7 +169,8 @@ class HeadScorer:
             return []
         story = self.read(parts)
         confidence = _sigmoid(story.features @ self._weights.story)
-        accepted = decide(confidence, self._weights.threshold, self._weights.floor)
+        told = _sigmoid(told_features(story.features[None], confidence[None]) @ self._weights.told)
+        accepted = decide(confidence[None], told, self._weights.threshold, self._weights.gate)[0]
         chosen = [c for c in np.argsort(-confidence, kind="stable") if confidence[c] >= _CANDIDATE]
         return [self._candidate(int(c), float(confidence[c]), bool(accepted[c]), story) for c in chosen]
 
@@ -147,11 +180,11 @@ class HeadScorer:
         unique = list(dict.fromkeys(texts))
         place = {text: index for index, text in enumerate(unique)}
         every = [place[text] for text in texts]
-        plain = self._head.features(unique, None)
+        plain = rows(self._head.words, unique, None)
         views = [(plain @ self._head.words_only.units)[every]]
         own = plain
         if self._embed is not None:
-            own = self._head.features(unique, self._embed(unique))
+            own = rows(self._head.words, unique, self._embed(unique))
             views.insert(0, (own @ self._weights.units)[every])
         elements = own[every[: len(parts)]] @ self._weights.elements
         return Story(views[0][: len(parts)], elements, story_features(runs, views))
@@ -208,10 +241,11 @@ def _weights(data: np.lib.npyio.NpzFile, name: str, about: dict[str, dict[str, f
         elements=data[f"{name}_elements"].astype(np.float32),
         story=data[f"{name}_story"].astype(np.float64),
         threshold=float(about[name]["threshold"]),
-        floor=float(about[name]["floor"]),
+        told=data[f"{name}_told"].astype(np.float64),
+        gate=float(about[name]["gate"]),
         element_threshold=float(about[name]["element_threshold"]),
     )
 
 
 def _sigmoid(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(scores, -40, 40))))
+    return np.asarray(1 / (1 + np.exp(-np.clip(scores, -30, 30))))
