@@ -210,6 +210,18 @@ def test_a_full_catalog_is_a_typed_error_and_the_blocks_are_garbage(tmp_path):
         assert store.verify().faults == ()
 
 
+def test_nothing_is_collected_between_the_blocks_of_a_submission_and_its_record(tmp_path):
+    with EvidenceStore(tmp_path / "s") as store:
+
+        def collect_now(done, total):
+            with pytest.raises(StoreBusyError):
+                collect(store._parts, dry_run=False, wait=0)
+
+        record = store.submit(b"x" * 2_000_000, type="document", progress=collect_now)
+
+        assert store.read(record.cid) == b"x" * 2_000_000
+
+
 def test_gc_waits_for_a_submission_and_gives_up_in_the_end(tmp_path):
     lock = str(tmp_path / "s" / "lock")
     with EvidenceStore(tmp_path / "s") as store, locks.shared(lock), pytest.raises(StoreBusyError):
