@@ -55,7 +55,14 @@ def _huggingface(url: str) -> Backend:
     return HuggingFaceBackend(base_url=f"{url}/v1", model="m", max_retries=0, env={})
 
 
+def _workstation() -> Backend:
+    from backends.workstation import WorkstationBackend
+
+    return WorkstationBackend(n_ctx=512, n_threads=1, max_tokens=24)
+
+
 CASES = [
+    BackendCase("workstation", _workstation, marks=(pytest.mark.slow,)),
     BackendCase("huggingface-local", _transformers, marks=(pytest.mark.slow,)),
     _http("huggingface-hosted", _huggingface, wire.CHAT),
     BackendCase("mock", _mock),
