@@ -79,6 +79,7 @@ class App:
         if config.LOG.file is not None:
             config.LOG.file.parent.mkdir(parents=True, exist_ok=True)
             handlers.append(logging.FileHandler(config.LOG.file, encoding="utf-8"))
+        logging.getLogger("asyncio").setLevel(logging.WARNING)  # the loop's own debugging is about itself
         logging.basicConfig(
             level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=handlers, force=True
         )

@@ -13,9 +13,13 @@ import click
 from backends.exceptions import BackendError, ConfigurationError, redact
 from backends.terminal_text import terminal_text
 
-__all__ = ["DONE", "FAILED", "INTERRUPTED", "WRONG_USE", "report"]
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "WRONG_USE", "ReaderGoneError", "report"]
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+
+class ReaderGoneError(Exception):
+    """The program that read our output has ended: `run.py evidence list | head`."""
 
 
 def report(error: BaseException, stream: TextIO) -> int:
@@ -33,9 +37,8 @@ def report(error: BaseException, stream: TextIO) -> int:
         case click.Abort() | KeyboardInterrupt():
             print("interrupted; what was acknowledged is kept", file=stream)
             return INTERRUPTED
-        case BrokenPipeError():
-            # The reader of our output went away (`| head`): nothing is wrong and nothing can be told.
-            # Python would complain once more when it flushes at exit.
+        case ReaderGoneError():
+            # Nothing is wrong and nothing can be told. Python would complain once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
         case ConfigurationError():

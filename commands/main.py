@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from commands.app import App
-from commands.failures import report
+from commands.failures import ReaderGoneError, report
 from commands.streams import prepare_streams
 
 __all__ = ["cli", "main"]
@@ -47,6 +47,12 @@ class _LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error  # click itself would end with 1, as if the work had failed
 
 
 @click.group(

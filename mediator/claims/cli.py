@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["claims", "evaluate", "prediction"]
 
 
+#: About 170,000 words, twenty times the longest complaint; reading it takes a minute or two.
+_MAX_BYTES = 1_000_000
+
+
 class _App(Protocol):
     @property
     def mediator(self) -> Mediator: ...
@@ -32,7 +36,11 @@ class _App(Protocol):
 @click.pass_obj
 def claims(app: _App, file: IO[bytes], as_json: bool) -> None:
     """Read the story in FILE (`-` is standard input) and print the claims that it tells."""
-    report = app.mediator.extract_claims(_decoded(file.read(), getattr(file, "name", "the input")))
+    name = getattr(file, "name", "the input")
+    raw = file.read(_MAX_BYTES + 1)
+    if len(raw) > _MAX_BYTES:
+        raise MediatorError(f"{name} has more than {_MAX_BYTES:,} bytes; give it in parts that tell one matter each")
+    report = app.mediator.extract_claims(_decoded(raw, name))
     if as_json:
         # ASCII: what a story says cannot act on the terminal that the document is printed to.
         click.echo(json.dumps(report.model_dump(mode="json"), indent=2))
