@@ -27,6 +27,9 @@ TRACE_KEYS = frozenset({"trace", "trace_dir", "trace_jsonl_path", "trace_content
 #: Where traces go when only ``trace`` is set.
 DEFAULT_TRACE_DIR = "statefiles/_runs"
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+_WORDS = {None: "null", True: "true", False: "false"}
+
 
 @dataclass(frozen=True, slots=True)
 class TraceSettings:
@@ -67,6 +70,7 @@ class Tracer:
         self._path: Path | None = None
         self._handle: int | None = None
         self._pid = os.getpid()
+        self._second = (0, "")
 
     def record(
         self,
@@ -80,29 +84,22 @@ class Tracer:
         program_version: str | None = None,
     ) -> None:
         """Append the record of one call, whether it succeeded or failed."""
-        prompt = json.dumps(messages, ensure_ascii=False, default=repr).encode("utf-8", "surrogatepass")
-        entry: dict[str, Any] = {
+        prompt = _ENCODE(messages).encode("utf-8", "surrogatepass")
+        answered = isinstance(outcome, Completion)
+        # Written out field by field: every call pays for it, and an encoder of a mapping takes thrice as long.
+        line = (
             # Programs append records of their own to the same file.
-            "record": "router",
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "backend": backend,
-            "ok": isinstance(outcome, Completion),
-            "seconds": round(seconds, 6),
-            "prompt_bytes": len(prompt),
-            "prompt_cid": cid_of(prompt),
-            "options": sorted(options),
-            "attempts": [_attempt(attempt) for attempt in attempts],
-            "program_version": program_version,
-        }
-        if isinstance(outcome, Completion):
-            entry |= _answer(outcome)
-        else:
-            entry |= _failure(outcome)
+            f'{{"record": "router", "time": "{self._now()}", "backend": {_json(backend)}, "ok": {_json(answered)}, '
+            f'"seconds": {seconds:.6f}, "prompt_bytes": {len(prompt)}, "prompt_cid": "{cid_of(prompt)}", '
+            f'"options": {_json(sorted(options)) if options else "[]"}, '
+            f'"attempts": [{", ".join(map(_attempt, attempts))}], "program_version": {_json(program_version)}, '
+            f"{_answer(outcome) if isinstance(outcome, Completion) else _failure(outcome)}"
+        )
         if self.settings.content:
-            entry["prompt"] = redact(prompt.decode("utf-8", "replace"))
+            line += f', "prompt": {_json(redact(prompt.decode("utf-8", "replace")))}'
             if isinstance(outcome, Completion):
-                entry["response"] = redact(outcome.text)
-        self._append(json.dumps(entry, ensure_ascii=False) + "\n")
+                line += f', "response": {_json(redact(outcome.text))}'
+        self._append(line + "}\n")
 
     @property
     def path(self) -> Path:
@@ -119,6 +116,15 @@ class Tracer:
             if self._handle is not None and self._pid == os.getpid():
                 os.close(self._handle)
             self._handle = None
+
+    def _now(self) -> str:
+        now = time.time()
+        second = int(now)
+        known = self._second
+        if known[0] != second:
+            # One tuple, so that threads never see the text of another second.
+            known = self._second = (second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+        return f"{known[1]}.{int((now - second) * 1000):03d}+00:00"
 
     def _append(self, line: str) -> None:
         # O_APPEND and one write a record: records of several processes never mix. The file stays open, because
@@ -139,34 +145,34 @@ class Tracer:
         return self._handle
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "provider": attempt.provider,
-        "model": attempt.model,
-        "error": attempt.error,
-        "seconds": round(attempt.seconds, 6),
-    }
+def _json(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
+    # The encoder is quick with strings and slow to start for all else.
+    return _WORDS[value] if value is None or value is True or value is False else _ENCODE(value)
 
 
-def _answer(completion: Completion) -> dict[str, Any]:
+def _attempt(attempt: Attempt) -> str:
+    return (
+        f'{{"provider": {_json(attempt.provider)}, "model": {_json(attempt.model)}, "error": {_json(attempt.error)}, '
+        f'"seconds": {attempt.seconds:.6f}}}'
+    )
+
+
+def _answer(completion: Completion) -> str:
     text = completion.text.encode("utf-8", "surrogatepass")
     usage = completion.usage
-    return {
-        "provider": completion.provider,
-        "model": completion.model,
-        "response_bytes": len(text),
-        "response_cid": cid_of(text),
-        "finish_reason": completion.finish_reason,
-        "request_id": completion.request_id,
-        "cached": completion.cached,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cost_usd": usage.cost_usd,
-        "estimated": usage.estimated,
-    }
+    return (
+        f'"provider": {_json(completion.provider)}, "model": {_json(completion.model)}, '
+        f'"response_bytes": {len(text)}, "response_cid": "{cid_of(text)}", '
+        f'"finish_reason": {_json(completion.finish_reason)}, "request_id": {_json(completion.request_id)}, '
+        f'"cached": {_json(completion.cached)}, "prompt_tokens": {_json(usage.prompt_tokens)}, '
+        f'"completion_tokens": {_json(usage.completion_tokens)}, "cost_usd": {_json(usage.cost_usd)}, '
+        f'"estimated": {_json(usage.estimated)}'
+    )
 
 
-def _failure(error: BaseException) -> dict[str, Any]:
+def _failure(error: BaseException) -> str:
     details: dict[str, Any] = {"error": type(error).__name__}
     if isinstance(error, BackendError):
         details |= {
@@ -177,4 +183,4 @@ def _failure(error: BaseException) -> dict[str, Any]:
             "exit_code": error.exit_code,
             "request_id": error.request_id,
         }
-    return details
+    return ", ".join(f"{_json(name)}: {_json(value)}" for name, value in details.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any
 
@@ -89,6 +90,11 @@ def test_a_cid_key_is_a_cid(base: str, document: bytes) -> None:
     assert (cid.version, cid.codec.name, cid.hashfun.name) == (1, "raw", "sha2-256")
     assert cid.raw_digest == hashlib.sha256(document).digest()
     assert cid.base.name == base
+
+
+@given(st.binary(max_size=60))
+def test_base32_is_the_standards(data: bytes) -> None:
+    assert CID_BASES["base32"](data) == "b" + base64.b32encode(data).decode().rstrip("=").lower()
 
 
 def test_the_cid_of_known_bytes_is_the_known_one() -> None:

@@ -6,15 +6,20 @@ import json
 import logging
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backends.exceptions import ProviderUnavailableError
 from backends.llm_router import RouterDeps, acomplete_text, complete_text, stream_text
 from backends.llm_router.cache_key import cid_of
+from backends.llm_router.tracing import Tracer, TraceSettings
 from backends.llm_router_backend import LLMRouterBackend
+from backends.types import Attempt, Completion, Usage
 
 from .providers import ScriptedProvider
 
@@ -182,3 +187,37 @@ def test_a_trace_goes_on_after_its_file_was_given_back(deps: RouterDeps, provide
     complete_text("two", provider="p", deps=deps, trace_jsonl_path=path)
 
     assert len(records(path)) == 2
+
+
+@given(
+    name=st.text(),
+    model=st.none() | st.text() | st.integers(),
+    text=st.text(st.characters(), max_size=30),
+    tokens=st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    cost=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_a_record_is_one_line_of_json_whatever_it_holds(
+    tmp_path_factory: pytest.TempPathFactory, name: str, model: Any, text: str, tokens: Any, cost: float | None
+) -> None:
+    """A third party's provider may put anything into a completion."""
+    path = tmp_path_factory.mktemp("trace") / "t.jsonl"
+    tracer = Tracer(TraceSettings(None, path, content=True))
+    usage = Usage(tokens, tokens, cost)
+    completion = Completion(text, name, model, usage, finish_reason=text, attempts=(Attempt(name, model, None, 0.5),))
+
+    tracer.record(
+        backend=name,
+        messages=({"role": "user", "content": text},),
+        options={name: 1},
+        attempts=completion.attempts,
+        seconds=0.25,
+        outcome=completion,
+    )
+    tracer.close()
+
+    (line,) = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")[:-1]
+    record = json.loads(line)
+    assert (record["provider"], record["model"], record["finish_reason"]) == (name, model, text)
+    assert (record["prompt_tokens"], record["cost_usd"], record["options"]) == (tokens, cost, [name])
+    assert record["attempts"] == [{"provider": name, "model": model, "error": None, "seconds": 0.5}]
+    assert datetime.fromisoformat(record["time"]).tzinfo == UTC
