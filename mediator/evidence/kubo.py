@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,8 @@ class _Node:
     """The calls, with our errors. Reading calls are tried a second time when the connection breaks; no other is."""
 
     def __init__(self, address: str, timeout: float) -> None:
+        # ipfshttpclient says it to urllib3 at each connection, and urllib3 to the person: neither can change it.
+        warnings.filterwarnings("ignore", "The 'strict' parameter is no longer needed", FutureWarning)
         url = _as_url(address)
         self.shown = str(httpx.URL(url).copy_with(userinfo=b""))
         self._client = Client(_as_multiaddr(url), timeout=timeout, session=False)
