@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from backends.exceptions import BackendError, ConfigurationError
 from backends.llm_router.deps import RouterDeps, get_default_router_deps
 from backends.llm_router.rest import native, openai_face
+from backends.llm_router.rest.caller import CallerGoneError
 from backends.llm_router.rest.failures import headers_of, openai_error, problem, status_of
 from backends.llm_router.rest.guard import Guard, is_loopback_host
 from backends.llm_router.rest.service import Service
@@ -57,6 +58,7 @@ def create_app(
     app.add_exception_handler(BackendError, _backend_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(CallerGoneError, _nobody_reads)
     app.add_exception_handler(Exception, _unforeseen)
     app.add_middleware(Guard, token=token, max_body_bytes=max_body_bytes, hosts=hosts)
     return app
@@ -140,6 +142,10 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
         "request_id": _request_id(request),
     }
     return JSONResponse(document, error.status_code, error.headers, _PROBLEM)
+
+
+async def _nobody_reads(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

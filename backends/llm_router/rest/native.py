@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -13,11 +14,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from backends.exceptions import BackendError
 from backends.llm_router.api import clear_llm_router_caches
+from backends.llm_router.rest.caller import while_there
 from backends.llm_router.rest.failures import problem
 from backends.llm_router.rest.metrics import CONTENT_TYPE
 from backends.llm_router.rest.service import Service
 from backends.options import GENERATION_OPTIONS
-from backends.types import Completion
+from backends.types import Completion, StreamItem
 
 __all__ = ["PREFIX", "GenerateRequest", "GenerateResponse", "native_routes"]
 
@@ -114,10 +116,13 @@ def native_routes(service: Service) -> APIRouter:
     async def generate(body: GenerateRequest, request: Request) -> Any:
         """Generate text. With ``stream``: events ``{"text": ...}``, then ``done`` with all the rest."""
         request_id: str = request.state.request_id
+        call = (body.prompt, body.provider, body.model_name, body.options())
         if body.stream:
-            return StreamingResponse(_events(service, body, request_id), media_type="text/event-stream")
-        completion = await service.complete(body.prompt, body.provider, body.model_name, body.options())
-        return _told(completion, request_id)
+            items = service.stream(*call)
+            # The first item is awaited here, so that a call that fails at once has its own status.
+            first = await while_there(request, anext(items))
+            return StreamingResponse(_events(first, items, request_id), media_type="text/event-stream")
+        return _told(await while_there(request, service.complete(*call)), request_id)
 
     @routes.get("/providers")
     async def providers() -> ProvidersResponse:
@@ -166,13 +171,16 @@ def native_routes(service: Service) -> APIRouter:
     return routes
 
 
-async def _events(service: Service, body: GenerateRequest, request_id: str) -> AsyncIterator[str]:
+async def _events(first: StreamItem, rest: AsyncGenerator[StreamItem, None], request_id: str) -> AsyncIterator[str]:
     try:
-        async for item in service.stream(body.prompt, body.provider, body.model_name, body.options()):
-            if isinstance(item, Completion):
-                yield _event(_told(item, request_id).model_dump(), "done")
-            else:
-                yield _event({"text": item})
+        async with contextlib.aclosing(rest):
+            item: StreamItem | None = first
+            while item is not None:
+                if isinstance(item, Completion):
+                    yield _event(_told(item, request_id).model_dump(), "done")
+                else:
+                    yield _event({"text": item})
+                item = await anext(rest, None)
     except BackendError as error:
         yield _event({**problem(error, request_id), "partial": getattr(error, "partial", "")}, "error")
 

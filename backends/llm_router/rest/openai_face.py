@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -16,9 +17,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from backends.exceptions import BackendError, InvalidRequestError
+from backends.llm_router.rest.caller import while_there
 from backends.llm_router.rest.failures import openai_error, status_of
 from backends.llm_router.rest.service import Service
-from backends.types import Completion
+from backends.types import Completion, StreamItem
 
 __all__ = ["PREFIX", "openai_routes"]
 
@@ -91,11 +93,11 @@ def openai_routes(service: Service) -> APIRouter:
         provider, model = _whom(service, body.model)
         head = {"id": f"chatcmpl-{request.state.request_id}", "created": int(time.time()), "model": body.model}
         if not body.stream:
-            completion = await service.complete(body.messages, provider, model, body.options())
+            completion = await while_there(request, service.complete(body.messages, provider, model, body.options()))
             return {**head, "object": "chat.completion", "model": completion.model or body.model, **_whole(completion)}
         events = service.stream(body.messages, provider, model, body.options())
         # The first item is awaited here, so that a call that fails at once has its own status.
-        first = await anext(events)
+        first = await while_there(request, anext(events))
         with_usage = bool((body.stream_options or {}).get("include_usage"))
         return StreamingResponse(_chunks(first, events, head, with_usage), media_type="text/event-stream")
 
@@ -155,7 +157,7 @@ def _usage(completion: Completion) -> dict[str, int]:
 
 
 async def _chunks(
-    first: str | Completion, rest: AsyncIterator[str | Completion], head: dict[str, Any], with_usage: bool
+    first: StreamItem, rest: AsyncGenerator[StreamItem, None], head: dict[str, Any], with_usage: bool
 ) -> AsyncIterator[str]:
     head = {**head, "object": "chat.completion.chunk"}
 
@@ -165,10 +167,11 @@ async def _chunks(
 
     yield chunk({"role": "assistant", "content": ""})
     try:
-        item: str | Completion = first
-        while not isinstance(item, Completion):
-            yield chunk({"content": item})
-            item = await anext(rest)
+        async with contextlib.aclosing(rest):
+            item: StreamItem = first
+            while not isinstance(item, Completion):
+                yield chunk({"content": item})
+                item = await anext(rest)
     except BackendError as error:
         yield _event(openai_error(error.message, status_of(error), type(error).__name__))
         return

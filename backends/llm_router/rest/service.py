@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +60,7 @@ class Service:
 
     async def stream(
         self, prompt: Prompt, provider: str | None, model: str | None, options: Mapping[str, Any]
-    ) -> AsyncIterator[StreamItem]:
+    ) -> AsyncGenerator[StreamItem, None]:
         """One answer piece by piece, then the whole, counted."""
         with self._watched(provider) as done:
             items = astream_items(prompt, deps=self.deps, **self._whom(provider, model), **self._with_limits(options))
@@ -97,6 +98,12 @@ class Service:
                 self.usage.count_failure(name)
                 self.metrics.failed(name, type(error).__name__, time.perf_counter() - started)
                 raise
-            if done:
-                self.usage.count(done[-1])
-                self.metrics.answered(done[-1], time.perf_counter() - started)
+            except (asyncio.CancelledError, GeneratorExit):
+                # The caller went away; or, having read the end of a stream, asked for no more.
+                if not done:
+                    self.metrics.failed(provider or "auto", "abandoned", time.perf_counter() - started)
+                raise
+            finally:
+                if done:
+                    self.usage.count(done[-1])
+                    self.metrics.answered(done[-1], time.perf_counter() - started)

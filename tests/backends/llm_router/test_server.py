@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -248,6 +250,89 @@ def test_the_event_loop_is_never_blocked():
         answers = [call.result().json()["text"] for call in calls]
     assert meanwhile == 200
     assert answers == ["done"] * 4
+
+
+class Endless(AsyncBackend):
+    """Never answers; tells when it was asked and when it was let go."""
+
+    type = "endless"
+    known_options = frozenset(GENERATION_OPTIONS)
+
+    def __init__(self, says: str = "") -> None:
+        super().__init__("endless")
+        self.says = says
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    async def _acomplete(self, request: Request) -> Completion:
+        await self._wait()
+        raise AssertionError
+
+    async def _astream(self, request: Request) -> AsyncIterator[StreamItem]:
+        if self.says:
+            yield self.says
+        await self._wait()
+
+    async def _wait(self) -> None:
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.let_go.set()
+
+    def health(self) -> Health:
+        return Health(True, "here", self.id)
+
+
+@pytest.mark.parametrize("says", ["", "some text"])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v0/ai/llm/generate", {"prompt": "x", "provider": "endless"}),
+        ("/v1/chat/completions", {"model": "endless", "messages": [{"role": "user", "content": "x"}]}),
+    ],
+    ids=["native", "openai"],
+)
+def test_a_caller_that_goes_away_ends_the_work(path, body, stream, says):
+    """What nobody will read would go on costing money, and hold a place of the rate limit."""
+    deps, backend = make_deps(), Endless(says)
+    deps.registry.register("endless", lambda: backend)
+    sent = json.dumps({**body, "stream": stream}).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with running(create_app(deps)) as address:
+        with socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))) as caller:
+            caller.sendall(f"{head}Content-Length: {len(sent)}\r\n\r\n".encode() + sent)
+            assert backend.asked.wait(10)
+            assert not backend.let_go.is_set()
+        assert backend.let_go.wait(10)
+        metrics = _metrics_with(address, "abandoned")
+    assert 'llm_router_requests_total{outcome="abandoned",provider="endless"} 1.0' in metrics
+    assert "llm_router_requests_under_way 0.0" in metrics
+
+
+def _metrics_with(address: str, word: str) -> str:
+    """The server counts a moment after the provider was let go."""
+    tries = (httpx.get(f"{address}/api/v0/ai/llm/metrics").text for _ in range(200))
+    return next(text for text in tries if word in text)
+
+
+def test_a_stream_that_fails_at_once_has_its_own_status(native):
+    assert ask(native, prompt="down", stream=True).status_code == 503
+    assert native.post("/generate", json={"prompt": "x", "provider": "scriptd", "stream": True}).status_code == 404
+
+
+@pytest.mark.parametrize("face", ["native", "openai"])
+def test_a_stream_is_counted_like_any_answer(face):
+    with running(create_app(make_deps())) as address:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+        with httpx.Client(base_url=f"{address}/api/v0/ai/llm") as native:
+            faces = {
+                "native": lambda: ask(native, prompt="x", stream=True),
+                "openai": lambda: list(chat(client, "x", stream=True)),
+            }
+            faces[face]()
+            total = native.get("/usage").json()["total"]
+    assert (total["calls"], total["prompt_tokens"], total["failures"]) == (1, 3, 0)
 
 
 # -- guards ---------------------------------------------------------------------------------------

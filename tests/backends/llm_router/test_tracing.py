@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.exceptions import ProviderUnavailableError
@@ -189,6 +189,7 @@ def test_a_trace_goes_on_after_its_file_was_given_back(deps: RouterDeps, provide
     assert len(records(path)) == 2
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     name=st.text(),
     model=st.none() | st.text() | st.integers(),
