@@ -78,3 +78,15 @@ def test_importing_the_router_loads_no_provider() -> None:
 
     providers = {name for name in names if name.startswith("backends.llm_router.providers.")}  # type: ignore[attr-defined]
     assert providers == {"backends.llm_router.providers.base"}
+
+
+def test_the_package_costs_next_to_nothing_beyond_what_it_stands_on() -> None:
+    base = set(loaded_by("import httpx, pydantic")["all"])  # type: ignore[call-overload]
+    ours = set(loaded_by("import httpx, pydantic, backends")["all"])  # type: ignore[call-overload]
+    whole = set(loaded_by("import httpx, pydantic; from backends import LLMRouterBackend")["all"])  # type: ignore[call-overload]
+
+    assert ours - base == {"backends"}
+    # Of other packages, nothing comes along that was not there before.
+    packages = [{name.partition(".")[0] for name in names} for names in (whole, base)]
+    foreign = packages[0] - packages[1] - {"backends"} - set(sys.stdlib_module_names)
+    assert {name for name in foreign if not name.startswith("_")} == set()
