@@ -6,6 +6,7 @@ both (the head's claims that the embedded model confirms). Prints one row of a M
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -13,13 +14,12 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
 from backends.exceptions import BackendError
 from backends.local.embeddings import SentenceEmbedder
-from backends.workstation import WorkstationBackend
 from mediator.claims.candidates import Candidate, Scorer
 from mediator.claims.checks import ask
 from mediator.claims.cli import prediction
@@ -30,6 +30,9 @@ from mediator.claims.keywords import KeywordScorer
 from mediator.claims.panel import Panel
 from mediator.claims.taxonomy import load_taxonomy
 from mediator.claims.text import Sentence, sentences
+
+if TYPE_CHECKING:
+    from backends.workstation import WorkstationBackend
 
 HERE = Path(__file__).resolve().parent
 GOLD = HERE.parent / "tests" / "data" / "dev_narratives.jsonl"
@@ -114,13 +117,12 @@ def main(names: Sequence[str]) -> int:
     ).stdout
     bare = [json.loads(line) for line in stripped.splitlines() if any(c.isalnum() for c in json.loads(line)["text"])]
     head = HeadScorer(load_head(), SentenceEmbedder().embed)
-    backend = WorkstationBackend(id="embedded")
     engines: dict[str, Callable[[], Scorer]] = {
         "keywords": KeywordScorer,
         "words": lambda: HeadScorer(load_head(), None),
         "head": lambda: head,
-        "model": lambda: ModelScorer(backend),
-        "both": lambda: BothScorer(head, backend),
+        "model": lambda: ModelScorer(_embedded()),
+        "both": lambda: BothScorer(head, _embedded()),
     }
     print(f"| engine | claims F1 | {' | '.join(COLUMNS)} | dates F1 | amounts F1 | s a story |")
     print("| --- " * (len(COLUMNS) + 5) + "|")
@@ -133,9 +135,15 @@ def main(names: Sequence[str]) -> int:
         cells = [result["claims"]["f1"], *(result.get(column, "not run") for column in COLUMNS)]
         cells += [result["dates"]["f1"], result["amounts"]["f1"], round(seconds, 3)]
         print(f"| {name} | " + " | ".join(map(str, cells)) + " |", flush=True)
-    backend.close()
     print(f"head {load_head().version}, labels outside the taxonomy: none by construction", addressed_count(gold))
     return 0
+
+
+@functools.cache
+def _embedded() -> WorkstationBackend:
+    from backends.workstation import WorkstationBackend
+
+    return WorkstationBackend(id="embedded")
 
 
 def addressed_count(rows: Sequence[dict[str, Any]]) -> str:
