@@ -171,7 +171,13 @@ def error_of(store, content):
     return None
 
 
-@pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(code, marks=() if code == errno.ENOSPC else pytest.mark.slow, id=errno.errorcode[code])
+        for code in CODES
+    ],
+)
 def test_every_failing_system_call_is_a_typed_error_and_leaves_the_store_consistent(tmp_path, key_source, code):
     content = random.Random(1).randbytes(600_000)
     fs = FailingFileSystem()

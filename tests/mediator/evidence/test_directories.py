@@ -109,6 +109,7 @@ def test_a_directory_lists_its_names_in_the_order_of_their_bytes(names):
     assert made.tsize == len(blocks[made.cid]) + sum(names.values())
 
 
+@pytest.mark.slow
 def test_a_directory_of_thousands_is_spread_over_nodes_that_hold_every_name():
     entries = {b"name %d" % n * 4: Entry(raw_cid(b"%d" % n), 1) for n in range(9000)}
     blocks = {}

@@ -109,6 +109,7 @@ def test_an_encrypted_store_without_its_key_lists_and_checks_blocks_and_never_st
             store.submit(b"x", type="document")
 
 
+@pytest.mark.slow  # three times Argon2 with a quarter of a gigabyte
 def test_a_passphrase_opens_the_store_again(tmp_path):
     with EvidenceStore(tmp_path / "s", key_source=having("correct horse battery")) as store:
         cid = store.submit(MARK, type="document").cid
@@ -183,6 +184,7 @@ def test_another_secret_opens_the_store_after_it_was_changed(tmp_path):
         store.read(cid)
 
 
+@pytest.mark.slow
 def test_a_passphrase_that_nobody_can_be_asked_for_is_a_typed_error(tmp_path):
     script = "import pathlib, mediator.evidence.keys as k; k.key_source('passphrase', pathlib.Path())(False)"
 

@@ -226,6 +226,7 @@ def test_any_part_of_a_content_reads_as_from_a_file(content_and_streams, which, 
         assert streams[which].read(size) == expected.read(size)
 
 
+@pytest.mark.slow
 def test_going_far_back_in_an_encrypted_content_reads_the_same(tmp_path):
     content = os.urandom(40 * 1024 * 1024)
     with EvidenceStore(tmp_path / "s", key_source=lambda new: "ab" * 32) as store:
