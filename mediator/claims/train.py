@@ -235,7 +235,7 @@ def _stories(examples: Sequence[Example], pool: NDArray[np.intp], random: np.ran
         chosen = [int(i) for i in random.choice(telling, claims, replace=False)]
         if not claims:
             chosen = [int(random.choice(whole if random.random() < 0.6 else misses))]
-        chosen += [int(i) for i in random.choice(filler, int(random.integers(0, 5)), replace=False)]
+        chosen += [int(i) for i in random.choice(filler, min(int(random.integers(0, 5)), len(filler)), replace=False)]
         random.shuffle(chosen)
         yield chosen
 
