@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
-import types
+import zipfile
 from collections.abc import Callable
-from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,34 +185,62 @@ def test_an_unknown_name_is_refused_with_the_near_miss(deps: RouterDeps) -> None
         generate_text("hi", provider="opnrouter", deps=deps)
 
 
-@pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """An installed package with an entry point, as far as importlib.metadata shows it."""
-    module = types.ModuleType("somebodys_package")
-    monkeypatch.setitem(sys.modules, "somebodys_package", module)
+SHOUTING = """
+class Shouting:
+    local = True
 
-    def install(name: str, value: Any) -> None:
-        module.provider = value  # type: ignore[attr-defined]
-        point = metadata.EntryPoint(name, "somebodys_package:provider", ENTRY_POINT_GROUP)
-        monkeypatch.setattr(metadata, "entry_points", lambda group: [point] * (group == ENTRY_POINT_GROUP))
+    def generate(self, prompt, *, model_name=None, **options):
+        return prompt.upper()
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Callable[..., Path]:
+    """Installs a package of somebody's with pip, offering what its ``source`` defines; the folder that it is in."""
+
+    def install(name: str, source: str, value: str) -> Path:
+        wheel = tmp_path / "somebodys_llm-1.0-py3-none-any.whl"
+        info = "somebodys_llm-1.0.dist-info"
+        with zipfile.ZipFile(wheel, "w") as file:
+            file.writestr("somebodys_llm.py", source)
+            file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: somebodys-llm\nVersion: 1.0\n")
+            file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            file.writestr(f"{info}/entry_points.txt", f"[{ENTRY_POINT_GROUP}]\n{name} = somebodys_llm:{value}\n")
+            file.writestr(f"{info}/RECORD", "")
+        target = tmp_path / "site"
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(target)]
+        subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
+        return target
 
     return install
 
 
-def test_an_installed_package_offers_a_provider_by_entry_point(installed: Callable[..., None]) -> None:
-    installed("Somebodys-LLM", Echo)
-    deps = RouterDeps(env={}, registry=ProviderRegistry())
+def test_an_installed_package_offers_a_provider_by_entry_point(
+    installed: Callable[..., Path],
+) -> None:
+    target = installed("Shouting-LLM", SHOUTING, "Shouting")
+    command = [sys.executable, "-m", "backends.llm_router", "generate", "--provider", "shouting_llm", "hello"]
 
-    assert generate_text("hi", provider="somebodys_llm", deps=deps) == "hi|None|[]"
-    assert "somebodys_llm" in deps.registry.names()
-    deps.close()
+    done = subprocess.run(
+        command, env={"PATH": "", "PYTHONPATH": os.pathsep.join((str(target), *sys.path))}, capture_output=True
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"HELLO\n", b"")
 
 
-def test_an_entry_point_that_cannot_be_loaded_is_told(installed: Callable[..., None]) -> None:
-    installed("broken", "not a factory")
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [("Shouting = 'not a factory'", "is no provider"), ("import not_there_at_all", "cannot be loaded")],
+)
+def test_an_entry_point_that_cannot_be_loaded_is_told(
+    installed: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, source: str, match: str
+) -> None:
+    monkeypatch.syspath_prepend(installed("broken", source, "Shouting"))
+    monkeypatch.delitem(sys.modules, "somebodys_llm", raising=False)
 
-    with pytest.raises(ConfigurationError, match="is no provider"):
+    with pytest.raises(ConfigurationError, match=match):
         ProviderRegistry().find("broken")
+    assert "openai" in ProviderRegistry().names()
 
 
 def test_registering_for_the_process_is_seen_by_every_container() -> None:
