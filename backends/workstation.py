@@ -34,7 +34,7 @@ from backends.local.llama_runtime import LlamaRuntime, RuntimeSettings, context_
 from backends.local.memory_fit import check_memory
 from backends.local.sampling import Sampling
 from backends.local.shared import SharedModel
-from backends.types import Completion, Health, Prompt, Request, StreamItem, Usage
+from backends.types import Completion, Health, Prompt, Request, StreamItem, Usage, message_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +46,8 @@ log = logging.getLogger("backends.workstation")
 
 #: Tokens of an answer when nobody says otherwise.
 DEFAULT_MAX_TOKENS = 1024
+# Characters for each token of the context from which on a prompt's size is looked at.
+_SURELY_SMALL = 16
 
 
 class WorkstationBackend(ThreadedBackend):
@@ -213,6 +215,15 @@ class WorkstationBackend(ThreadedBackend):
 
     def _prompt_tokens(self, llama: LlamaRuntime, request: Request, answer: int) -> tuple[int, ...]:
         """The prompt, which leaves room for at least ``answer`` more tokens."""
+        size = sum(len(message_text(message)) for message in request.messages)
+        # Tokenising megabytes takes seconds, so what cannot fit by its size alone is not tokenised.
+        if size > _SURELY_SMALL * llama.n_ctx and (least := size // llama.model.longest_token) >= llama.n_ctx:
+            raise ContextLengthError(
+                f"the prompt has at least {least:,} tokens and the context holds {llama.n_ctx:,}: at least "
+                f"{least + answer - llama.n_ctx:,} too many; shorten the prompt or set a larger n_ctx",
+                tokens=least,
+                limit=llama.n_ctx,
+            )
         tokens = tuple(llama.chat(self._chat_format).tokens(request.messages))
         excess = len(tokens) + answer - llama.n_ctx
         if excess > 0:

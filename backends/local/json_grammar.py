@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backends.exceptions import InvalidRequestError
+from backends.local.gbnf import BASICS, FORMATS, MOST_REPEATS, NEEDS, json_literal, literal, repeat
 from backends.local.number_grammar import integer_range, number_range
 
 __all__ = ["json_grammar"]
@@ -33,39 +34,8 @@ _BY_TYPE: Mapping[str, frozenset[str]] = {
 }
 _TYPED = frozenset().union(*_BY_TYPE.values())
 _ANY_OF = ("anyOf", "oneOf")
-# llama.cpp expands a repetition; beyond this the grammar gets slow. Fewer characters or items are always
-# within an upper bound, so only a lower bound above it is refused.
-_MOST_REPEATS = 1024
 # How deep "any value" nests; a small model would otherwise open brackets for ever.
 _ANY_DEPTH = 3
-
-_BASICS = {
-    "ws": '" "?',
-    "char": '[^"\\\\\\x00-\\x1F\\x7F] | "\\\\" (["\\\\/bfnrt] | "u" unit)',
-    # No halves of surrogate pairs: they are no text.
-    "unit": "[0-9a-cA-Ce-fE-F] hex hex hex | [dD] [0-7] hex hex",
-    "hex": "[0-9a-fA-F]",
-    "string": '"\\"" char* "\\""',
-    "integer": '"-"? ("0" | [1-9] [0-9]{0,15})',
-    "number": 'integer ("." [0-9]{1,16})?',
-    "boolean": '"true" | "false"',
-    "null": '"null"',
-    "year": "[0-9] [0-9] [0-9] [1-9] | [0-9] [0-9] [1-9] [0-9] | [0-9] [1-9] [0-9] [0-9] | [1-9] [0-9] [0-9] [0-9]",
-    # No 29th to 31st: whether they exist depends on month and year.
-    "full-date": 'year "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | "1" [0-9] | "2" [0-8])',
-    "clock": '([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9]',
-    "date-time": 'full-date "T" clock "Z"',
-    "uuid": 'hex{8} "-" hex{4} "-" [1-5] hex{3} "-" [89ab] hex{3} "-" hex{12}',
-}
-_NEEDS = {
-    "char": ("unit", "hex"),
-    "string": ("char", "unit", "hex"),
-    "number": ("integer",),
-    "full-date": ("year",),
-    "date-time": ("full-date", "year", "clock"),
-    "uuid": ("hex",),
-}
-_FORMATS = {"date": "full-date", "time": "clock", "date-time": "date-time", "uuid": "uuid"}
 
 
 def json_grammar(schema: Mapping[str, Any]) -> str:
@@ -232,7 +202,7 @@ class _Compiler:
         ]
         if not fitting:
             raise InvalidRequestError(f'json_schema: "enum" at {where} admits nothing')
-        return self._choice([_literal(_json_text(value)) for value in fitting])
+        return self._choice([json_literal(value) for value in fitting])
 
     # -- types --------------------------------------------------------------------------------
 
@@ -264,10 +234,7 @@ class _Compiler:
     def _members(self, pairs: Sequence[tuple[str, str, bool]], properties: Mapping[str, Any]) -> str:
         """``{`` the properties in order, optional ones left out at will ``}``."""
         ws = self._basic("ws")
-        bodies = [
-            f"{_literal(_json_text(name) + ':')} {ws} {self._visit(properties[name], place)}"
-            for name, place, _ in pairs
-        ]
+        bodies = [f"{json_literal(name, ':')} {ws} {self._visit(properties[name], place)}" for name, place, _ in pairs]
         # after[i] continues after a member was written; before any was, no comma is due.
         after = ""
         first = ""
@@ -281,7 +248,7 @@ class _Compiler:
 
     def _map(self, others: Any, where: str) -> str:
         if others is False:
-            return _literal("{}")
+            return literal("{}")
         pair = f'{self._basic("string")} ":" {self._basic("ws")} {self._visit(others, where + ".*")}'
         # A JSON object should not name a property twice; with one member it cannot.
         return self._rule("map", f'"{{" ({pair})? "}}"')
@@ -296,8 +263,8 @@ class _Compiler:
             raise InvalidRequestError(f"json_schema: the array at {where} is malformed")
         if (most is not None and most < least) or (rest is False and least > len(fixed)):
             raise InvalidRequestError(f"json_schema: the array at {where} admits nothing")
-        if least > _MOST_REPEATS:
-            raise InvalidRequestError(f'json_schema: "minItems" at {where} is above {_MOST_REPEATS}')
+        if least > MOST_REPEATS:
+            raise InvalidRequestError(f'json_schema: "minItems" at {where} is above {MOST_REPEATS}')
         items = [
             self._visit(item, f"{where}[{i}]") for i, item in enumerate(fixed[: len(fixed) if most is None else most])
         ]
@@ -312,14 +279,14 @@ class _Compiler:
             extra_least = max(0, least - len(fixed))
             if not fixed:
                 return self._list(item, comma, extra_least, extra_most)
-            tail = self._rule("more", f"({comma} {item}){_repeat(extra_least, extra_most)}")
+            tail = self._rule("more", f"({comma} {item}){repeat(extra_least, extra_most)}")
         for index in range(len(fixed) - 1, -1, -1):
             part = f"{fixed[index]} {tail}" if index == 0 else f"{comma} {fixed[index]} {tail}"
             tail = self._rule("item", part.strip() if index < least else f"({part.strip()})?")
         return tail
 
     def _list(self, item: str, comma: str, least: int, most: int | None) -> str:
-        further = _repeat(max(0, least - 1), None if most is None else most - 1)
+        further = repeat(max(0, least - 1), None if most is None else most - 1)
         body = f"{item} ({comma} {item}){further}"
         return body if least > 0 else f"({body})?"
 
@@ -328,18 +295,18 @@ class _Compiler:
         if not _is_count(least) or not (most is None or _is_count(most)):
             raise InvalidRequestError(f"json_schema: the string at {where} has a malformed length")
         if "format" in schema:
-            if schema["format"] not in _FORMATS:
+            if schema["format"] not in FORMATS:
                 raise InvalidRequestError(
                     f'json_schema: the keyword "format" is not supported with {schema["format"]!r:.40} at {where}; '
-                    f"with {', '.join(_FORMATS)} it is"
+                    f"with {', '.join(FORMATS)} it is"
                 )
             self._refuse_others(set(schema) & {"minLength", "maxLength"}, f"{where} beside format")
-            return f'"\\"" {self._basic(_FORMATS[schema["format"]])} "\\""'
+            return f'"\\"" {self._basic(FORMATS[schema["format"]])} "\\""'
         if least == 0 and most is None:
             return self._basic("string")
-        if least > _MOST_REPEATS or (most is not None and most < least):
+        if least > MOST_REPEATS or (most is not None and most < least):
             raise InvalidRequestError(f'json_schema: "minLength" at {where} cannot be held')
-        body = f'"\\"" {self._basic("char")}{_repeat(least, most)} "\\""'
+        body = f'"\\"" {self._basic("char")}{repeat(least, most)} "\\""'
         return self._named(f"string-{least}-{'any' if most is None else most}", body)
 
     def _number(self, kind: str, schema: Mapping[str, Any], where: str) -> str:
@@ -374,8 +341,8 @@ class _Compiler:
     # -- rules --------------------------------------------------------------------------------
 
     def _basic(self, name: str) -> str:
-        for needed in (*_NEEDS.get(name, ()), name):
-            self._rules.setdefault(needed, _BASICS[needed])
+        for needed in (*NEEDS.get(name, ()), name):
+            self._rules.setdefault(needed, BASICS[needed])
         return name
 
     def _rule(self, kind: str, body: str) -> str:
@@ -389,25 +356,6 @@ class _Compiler:
         if len(options) == 1:
             return options[0]
         return "(" + " | ".join(option or '""' for option in options) + ")"
-
-
-def _repeat(least: int, most: int | None) -> str:
-    if most is None:
-        return "*" if least == 0 else f"{{{least},}}"
-    return f"{{{least},{max(least, min(most, _MOST_REPEATS))}}}"
-
-
-def _literal(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\x7f", "\\x7F") + '"'
-
-
-def _json_text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"))
-    return text
 
 
 def _is_count(value: Any) -> bool:

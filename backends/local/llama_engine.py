@@ -19,16 +19,14 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from backends.exceptions import BackendError, BackendTimeoutError, ProviderUnavailableError
-from backends.local.jobs import Generation, Job, Outcome, Scoring, Ticket
+from backends.local.jobs import Outcome, Ticket
 from backends.local.llama_context import ContextSettings, DecodeFailed, LlamaContext, OutOfCells
 from backends.local.llama_model import LlamaModel
+from backends.local.llama_sequence import LlamaSequence
 from backends.local.llama_slots import Slot, Slots, common_prefix
 from backends.local.prefix_store import PrefixStore
 from backends.local.sampling import Sampler
-from backends.local.stop_strings import TextOutput
 
 __all__ = ["EngineStats", "LlamaEngine"]
 
@@ -38,8 +36,6 @@ logger = logging.getLogger(__name__)
 _WORTH_WAITING = 16
 # Writing a beginning to disk pays from about this many tokens on.
 _WORTH_STORING = 64
-# Cells kept free for the growth of each sequence when another one is let in.
-_GROWTH = 64
 # How many waiting jobs are looked at for one that can start now.
 _LOOK_AHEAD = 32
 
@@ -62,42 +58,6 @@ class EngineStats:
         return (self.prompt_tokens + self.generated_tokens) / self.seconds if self.seconds else 0.0
 
 
-class _Sequence:
-    """A job on its way. ``tokens`` grow; the slot's tokens are those already evaluated."""
-
-    def __init__(self, ticket: Ticket) -> None:
-        self.ticket = ticket
-        self.job: Job = ticket.job
-        self.tokens = list(ticket.job.tokens)
-        self.slot: Slot[_Sequence] | None = None
-        self.sampler: Sampler | None = None
-        self.output = TextOutput(self.job.stop if isinstance(self.job, Generation) else ())
-        self.text: list[str] = []
-        self.reused = 0
-        self.log_likelihood = 0.0
-
-    @property
-    def pending(self) -> list[int]:
-        """The tokens that are still to be evaluated. A scored sequence's last token never is."""
-        assert self.slot is not None
-        end = len(self.tokens) - 1 if isinstance(self.job, Scoring) else len(self.tokens)
-        return self.tokens[len(self.slot.tokens) : end]
-
-    @property
-    def sharable(self) -> int:
-        """How many tokens may come from elsewhere: the logits of the others are needed."""
-        return self.job.first - 1 if isinstance(self.job, Scoring) else len(self.tokens) - 1
-
-    @property
-    def generated(self) -> int:
-        return len(self.tokens) - len(self.job.tokens)
-
-    @property
-    def room_needed(self) -> int:
-        growth = self.job.max_tokens - self.generated if isinstance(self.job, Generation) else 0
-        return len(self.tokens) + min(growth, _GROWTH)
-
-
 class LlamaEngine:
     """``submit`` may be called from any thread; everything else happens in the engine's own."""
 
@@ -110,11 +70,11 @@ class LlamaEngine:
         self.settings = settings
         self._parallel = parallel
         self._context = LlamaContext(model, settings)
-        self._slots: Slots[_Sequence] = Slots(self._context, settings.sequences)
+        self._slots: Slots[LlamaSequence] = Slots(self._context, settings.sequences)
         self._scratch = Sampler.candidates(model.n_vocab)
         self._inbox: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
-        self._waiting: deque[_Sequence] = deque()
-        self._active: list[_Sequence] = []
+        self._waiting: deque[LlamaSequence] = deque()
+        self._active: list[LlamaSequence] = []
         self._crowded = False
         self._stats = EngineStats()
         self._closing = threading.Event()
@@ -153,10 +113,10 @@ class LlamaEngine:
             try:
                 self._step()
             except DecodeFailed as error:
-                self._start_over(ProviderUnavailableError(f"the local model failed: {error}"), error)
+                self._start_over(f"the local model failed: {error}", error)
             except Exception as error:  # whatever breaks here must reach the callers, who wait for an answer
                 logger.exception("the local engine failed and starts over")
-                self._start_over(ProviderUnavailableError(f"the local engine failed: {error!r}"), error)
+                self._start_over(f"the local engine failed: {error!r}", error)
         self._receive()
         for sequence in [*self._active, *self._waiting]:
             self._end(sequence, _closed())
@@ -171,7 +131,7 @@ class LlamaEngine:
                 return
             wait = False
             if ticket is not None:
-                self._waiting.append(_Sequence(ticket))
+                self._waiting.append(LlamaSequence(ticket))
 
     def _step(self) -> None:
         self._drop_unwanted()
@@ -184,7 +144,7 @@ class LlamaEngine:
             return
         self._account(time.perf_counter() - started, batch)
         for sequence, tokens, last in batch:
-            self._harvest(sequence, tokens, last)
+            self._harvest(sequence, len(tokens), last)
 
     def _drop_unwanted(self) -> None:
         now = time.monotonic()
@@ -208,7 +168,7 @@ class LlamaEngine:
             self._waiting.remove(sequence)
             self._place(sequence, source, shared)
 
-    def _next_ready(self) -> tuple[_Sequence, Slot[_Sequence] | None, int] | None:
+    def _next_ready(self) -> tuple[LlamaSequence, Slot[LlamaSequence] | None, int] | None:
         """The first that waits for nobody: another prompt may be about to evaluate its beginning."""
         for sequence in list(self._waiting)[:_LOOK_AHEAD]:
             source, shared = self._slots.best_source(sequence.tokens, sequence.sharable)
@@ -216,11 +176,11 @@ class LlamaEngine:
                 return sequence, source, shared
         return None
 
-    def _coming_prefix(self, sequence: _Sequence) -> int:
+    def _coming_prefix(self, sequence: LlamaSequence) -> int:
         """How much of the beginning of ``sequence`` the running prompts will have evaluated."""
         return max((common_prefix(other.tokens, sequence.tokens) for other in self._active), default=0)
 
-    def _fits(self, sequence: _Sequence, source: Slot[_Sequence] | None, shared: int) -> bool:
+    def _fits(self, sequence: LlamaSequence, source: Slot[LlamaSequence] | None, shared: int) -> bool:
         slots = self._slots
         growth = sum(active.room_needed - len(active.slot.tokens) for active in self._active if active.slot is not None)
         need = min(growth + sequence.room_needed - shared, self.settings.cells)
@@ -235,13 +195,12 @@ class LlamaEngine:
                 slots.reclaim(need, keep=kept)
         return slots.free_cells >= need and slots.has_place
 
-    def _place(self, sequence: _Sequence, source: Slot[_Sequence] | None, shared: int) -> None:
-        if sequence.sampler is None and isinstance(sequence.job, Generation):
-            try:
-                sequence.sampler = Sampler(self.model, sequence.job.sampling, sequence.job.grammar)
-            except BackendError as error:
-                sequence.ticket.put(error)
-                return
+    def _place(self, sequence: LlamaSequence, source: Slot[LlamaSequence] | None, shared: int) -> None:
+        try:
+            sequence.prepare(self.model)
+        except BackendError as error:
+            sequence.ticket.put(error)
+            return
         sequence.slot = self._slots.take(sequence, source, shared)
         if self._store is not None:
             self._use_store(self._store, sequence, sequence.slot)
@@ -253,7 +212,7 @@ class LlamaEngine:
             reused_tokens=self._stats.reused_tokens + len(sequence.slot.tokens),
         )
 
-    def _use_store(self, store: PrefixStore, sequence: _Sequence, slot: Slot[_Sequence]) -> None:
+    def _use_store(self, store: PrefixStore, sequence: LlamaSequence, slot: Slot[LlamaSequence]) -> None:
         """Fetch a longer beginning than memory has, or keep one that two prompts were seen to share."""
         shared = len(slot.tokens)
         stored = store.longest(sequence.tokens, sequence.sharable)
@@ -266,7 +225,7 @@ class LlamaEngine:
 
     # -- one batch ----------------------------------------------------------------------------
 
-    def _fill_batch(self) -> list[tuple[_Sequence, list[int], int]]:
+    def _fill_batch(self) -> list[tuple[LlamaSequence, list[int], int]]:
         """Running sequences first, so that streams flow; prompts take what is left."""
         context = self._context
         context.start_batch()
@@ -277,15 +236,9 @@ class LlamaEngine:
                 continue
             assert sequence.slot is not None
             start = len(sequence.slot.tokens)
-            last = context.add(sequence.slot.number, start, tokens, self._wanted(sequence, start, len(tokens)))
+            last = context.add(sequence.slot.number, start, tokens, sequence.wanted(start, len(tokens)))
             batch.append((sequence, tokens, last))
         return batch
-
-    @staticmethod
-    def _wanted(sequence: _Sequence, start: int, count: int) -> list[bool] | bool:
-        if isinstance(sequence.job, Scoring):
-            return [position >= sequence.job.first - 1 for position in range(start, start + count)]
-        return start + count == len(sequence.tokens)
 
     def _decode(self) -> bool:
         """Decode; make room when there is none. False when the batch must be made anew."""
@@ -312,13 +265,12 @@ class LlamaEngine:
         self._active.remove(latest)
         self._slots.release(latest.slot)
         self._slots.forget(latest.slot)
-        latest.slot = None
-        latest.log_likelihood = 0.0
+        latest.start_over()
         self._waiting.appendleft(latest)
         self._crowded = True
         self._stats = replace(self._stats, restarts=self._stats.restarts + 1)
 
-    def _account(self, seconds: float, batch: list[tuple[_Sequence, list[int], int]]) -> None:
+    def _account(self, seconds: float, batch: list[tuple[LlamaSequence, list[int], int]]) -> None:
         read = generated = 0
         for sequence, tokens, _ in batch:
             assert sequence.slot is not None
@@ -336,64 +288,17 @@ class LlamaEngine:
 
     # -- what comes out -----------------------------------------------------------------------
 
-    def _harvest(self, sequence: _Sequence, tokens: list[int], last: int) -> None:
-        if isinstance(sequence.job, Scoring):
-            self._score(sequence, sequence.job, len(tokens), last)
-        elif not sequence.pending:
-            self._extend(sequence, sequence.job, last)
-
-    def _extend(self, sequence: _Sequence, job: Generation, index: int) -> None:
-        assert sequence.sampler is not None
+    def _harvest(self, sequence: LlamaSequence, count: int, last: int) -> None:
         try:
-            token = sequence.sampler.choose(self._context.logits(index), self._scratch)
+            outcome = sequence.advance(self.model, self._context, self._scratch, count, last)
         except BackendError as error:
             self._end(sequence, error)
             return
-        sequence.tokens.append(token)
-        if token in self.model.end_tokens:
-            self._finish(sequence, "stop")
-            return
-        self._emit(sequence, job, sequence.output.feed(self.model.piece(token)))
-        if sequence.output.stopped:
-            self._finish(sequence, "stop")
-        elif sequence.generated >= job.max_tokens:
-            self._finish(sequence, "length")
+        if outcome is not None:
+            self._end(sequence, outcome)
 
-    @staticmethod
-    def _emit(sequence: _Sequence, job: Generation, text: str) -> None:
-        if not text:
-            return
-        sequence.text.append(text)
-        if job.streaming:
-            sequence.ticket.put(text)
-
-    def _score(self, sequence: _Sequence, job: Scoring, count: int, last: int) -> None:
-        assert sequence.slot is not None
-        end = len(sequence.slot.tokens)
-        for position in range(max(end - count, job.first - 1), end):
-            logits = self._context.logits(last - (end - 1 - position)).astype(np.float64)
-            top = logits.max()
-            likelihood = logits[sequence.tokens[position + 1]] - top - np.log(np.exp(logits - top).sum())
-            sequence.log_likelihood += float(likelihood)
-        if not sequence.pending:
-            self._finish(sequence, "stop")
-
-    def _finish(self, sequence: _Sequence, reason: str) -> None:
-        if isinstance(sequence.job, Generation):
-            self._emit(sequence, sequence.job, sequence.output.finish())
-        outcome = Outcome(
-            text="".join(sequence.text),
-            finish_reason=reason,
-            prompt_tokens=len(sequence.job.tokens),
-            completion_tokens=sequence.generated,
-            reused_tokens=sequence.reused,
-            log_likelihood=sequence.log_likelihood,
-        )
-        self._end(sequence, outcome)
-
-    def _end(self, sequence: _Sequence, event: Outcome | BackendError | None) -> None:
-        if sequence.sampler is not None:
-            sequence.sampler.close()
+    def _end(self, sequence: LlamaSequence, event: Outcome | BackendError | None) -> None:
+        sequence.close()
         if sequence.slot is not None:
             self._slots.release(sequence.slot)
             sequence.slot = None
@@ -405,10 +310,11 @@ class LlamaEngine:
         if event is not None:
             sequence.ticket.put(event)
 
-    def _start_over(self, error: BackendError, cause: BaseException) -> None:
+    def _start_over(self, message: str, cause: BaseException) -> None:
         """Fail what was running and forget all that was evaluated; what waits goes on waiting."""
-        error.__cause__ = cause
         for sequence in list(self._active):
+            error = ProviderUnavailableError(message)
+            error.__cause__ = cause
             self._end(sequence, error)
         self._context.clear()
         self._slots.forget_all()

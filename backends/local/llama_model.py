@@ -8,6 +8,7 @@ unless the caller says that it may hold the model's control tokens.
 from __future__ import annotations
 
 import ctypes
+import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,6 +117,11 @@ class LlamaModel:
         """The text of the ``bos`` or ``eos`` token, for chat templates."""
         token = getattr(self._api, f"llama_vocab_{which}")(self.vocab)
         return "" if token < 0 else self._raw_text(token)
+
+    @functools.cached_property
+    def longest_token(self) -> int:
+        """No token stands for more bytes of text than this."""
+        return max(len(self._api.llama_vocab_get_text(self.vocab, token)) for token in range(self.n_vocab))
 
     def tokenize(self, text: str, *, special: bool, beginning: bool = False) -> list[int]:
         """The tokens of ``text``. Only with ``special`` may it hold control tokens by their text."""

@@ -18,7 +18,9 @@ from backends.exceptions import (
     ModelNotFoundError,
     ProviderUnavailableError,
 )
+from backends.local.llama_runtime import LlamaRuntime
 from backends.local.packaged_models import packaged_gguf
+from backends.local.shared import SharedModel
 from backends.types import Completion
 from backends.workstation import WorkstationBackend
 
@@ -86,6 +88,12 @@ def test_a_prompt_that_does_not_fit_says_by_how_much(backend: WorkstationBackend
     assert caught.value.tokens is not None
     assert f"{caught.value.tokens - 1024 + 1:,} too many" in caught.value.message
     assert backend.generate("Hello") != ""
+
+
+def test_megabytes_of_text_are_refused_without_being_tokenised(backend: WorkstationBackend) -> None:
+    with pytest.raises(ContextLengthError, match="at least") as caught:
+        backend.generate(" " * 30_000_000)
+    assert (caught.value.tokens or 0) > 100_000
 
 
 @pytest.mark.parametrize(
@@ -340,6 +348,10 @@ async def test_a_task_cancelled_while_the_model_loads_leaves_nothing_in_use() ->
     await asyncio.to_thread(backend.generate, "Hello", max_tokens=2)
     shared = backend._model()
     backend.close()
-    async with asyncio.timeout(30):
-        while shared.loaded:
-            await asyncio.sleep(0)
+    assert await asyncio.to_thread(comes_free, shared)
+
+
+def comes_free(shared: SharedModel[LlamaRuntime]) -> bool:
+    changed = shared._registry._changed
+    with changed:
+        return changed.wait_for(lambda: not shared.loaded, 30)

@@ -55,6 +55,8 @@ KINDS = [
     {"type": ["null", "integer"]},
     {"enum": ["a\nb", 'q"uote', "\\", "é\u2028", 1, 1.5, None, True, {"k": [1]}]},
     {"const": {"a": []}},
+    {"const": "é\U0003fe03\U000c3557\u2028\ud800\U0001f600"},
+    {"type": "object", "properties": {"\U000b0e30é": {"const": 1}}, "required": ["\U000b0e30é"]},
     {"enum": ["x", 3], "type": "integer"},
     {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 4},
     {"type": "array", "items": {"type": "null"}, "maxItems": 0},
