@@ -22,7 +22,16 @@ from backends.exceptions import (
     redact,
 )
 
-__all__ = ["headers_of", "openai_error", "problem", "status_of", "unknown_provider"]
+__all__ = [
+    "EVENTS",
+    "OPENAI_ERRORS",
+    "PROBLEMS",
+    "headers_of",
+    "openai_error",
+    "problem",
+    "status_of",
+    "unknown_provider",
+]
 
 #: The first that fits; the family's tree is in backends.exceptions.
 _STATUS: tuple[tuple[type[BackendError], int], ...] = (
@@ -45,6 +54,52 @@ _OPENAI_TYPE = {
     404: "not_found_error",
     429: "rate_limit_error",
 }
+
+
+_TEXT = {"type": "string"}
+_NOTHING_OR_TEXT = {"anyOf": [_TEXT, {"type": "null"}]}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "required": ["title", "status", "detail", "request_id"],
+    "properties": {"title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT, "request_id": _TEXT},
+}
+_OPENAI_SCHEMA = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type"],
+            "properties": {"message": _TEXT, "type": _TEXT, "param": _NOTHING_OR_TEXT, "code": _NOTHING_OR_TEXT},
+        }
+    },
+}
+_MEANING = {
+    400: "A value is wrong.",
+    401: "The token, or the provider's key, is refused.",
+    402: "The budget is spent.",
+    403: "Not allowed.",
+    404: "No such provider or model.",
+    413: "The body is too large.",
+    422: "A value is wrong; the detail names it.",
+    429: "Too many calls; see Retry-After.",
+    500: "The server is set up wrongly.",
+    502: "The provider's answer could not be read.",
+    503: "Nobody could answer.",
+    504: "No answer in time.",
+}
+
+
+def _described(media_type: str, schema: dict[str, Any], without: int) -> dict[int | str, dict[str, Any]]:
+    content = {media_type: {"schema": schema}}
+    return {status: {"description": text, "content": content} for status, text in _MEANING.items() if status != without}
+
+
+#: What the OpenAPI description says of failures, for each face. OpenAI tells a wrong value by 400, we by 422.
+PROBLEMS = _described("application/problem+json", _PROBLEM_SCHEMA, without=400)
+OPENAI_ERRORS = _described("application/json", _OPENAI_SCHEMA, without=422)
+#: With ``stream``, the answer has another type.
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": _TEXT}}}}
 
 
 class _UnknownProviderError(ConfigurationError):

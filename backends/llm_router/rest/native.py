@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from backends.exceptions import BackendError
 from backends.llm_router.api import clear_llm_router_caches
 from backends.llm_router.rest.caller import while_there
-from backends.llm_router.rest.failures import problem
+from backends.llm_router.rest.failures import EVENTS, PROBLEMS, problem
 from backends.llm_router.rest.metrics import CONTENT_TYPE
 from backends.llm_router.rest.service import Service
 from backends.options import GENERATION_OPTIONS
@@ -58,8 +58,8 @@ class GenerateRequest(BaseModel):
     seed: Annotated[int | None, _option("seed")] = None
     stop: Annotated[tuple[str, ...] | None, _option("stop")] = None
     json_schema: dict[str, Any] | None = Field(None, description="Answer with a JSON document of this shape.")
-    cache: bool | None = Field(None, description="False asks the provider even when the answer is known.")
-    stream: bool = Field(False, description="Answer with server-sent events, piece by piece.")
+    cache: StrictBool | None = Field(None, description="False asks the provider even when the answer is known.")
+    stream: StrictBool = Field(False, description="Answer with server-sent events, piece by piece.")
 
     def options(self) -> dict[str, Any]:
         """What goes with the call."""
@@ -112,7 +112,7 @@ def native_routes(service: Service) -> APIRouter:
             },
         }
 
-    @routes.post("/generate", response_model=GenerateResponse)
+    @routes.post("/generate", response_model=GenerateResponse, responses={**PROBLEMS, **EVENTS})
     async def generate(body: GenerateRequest, request: Request) -> Any:
         """Generate text. With ``stream``: events ``{"text": ...}``, then ``done`` with all the rest."""
         request_id: str = request.state.request_id

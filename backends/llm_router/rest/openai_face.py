@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 
 from backends.exceptions import BackendError, InvalidRequestError
 from backends.llm_router.rest.caller import while_there
-from backends.llm_router.rest.failures import openai_error, status_of
+from backends.llm_router.rest.failures import EVENTS, OPENAI_ERRORS, openai_error, status_of
 from backends.llm_router.rest.service import Service
 from backends.types import Completion, StreamItem
 
@@ -37,7 +37,7 @@ class ChatRequest(BaseModel):
 
     messages: list[dict[str, Any]] = Field(min_length=1)
     model: str = "auto"
-    stream: bool = False
+    stream: StrictBool = False
     stream_options: dict[str, JsonValue] | None = None
     n: Literal[1] | None = None
     max_tokens: int | None = None
@@ -56,7 +56,7 @@ class ChatRequest(BaseModel):
     tool_choice: str | dict[str, Any] | None = None
     user: str | None = None
     metadata: dict[str, Any] | None = None
-    store: bool | None = None
+    store: StrictBool | None = None
     service_tier: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
@@ -87,7 +87,7 @@ def openai_routes(service: Service) -> APIRouter:
     """The routes, without the prefix."""
     routes = APIRouter(tags=["openai"])
 
-    @routes.post("/chat/completions")
+    @routes.post("/chat/completions", responses={**OPENAI_ERRORS, **EVENTS})
     async def chat_completions(body: ChatRequest, request: Request) -> Any:
         """One chat completion, whole or as server-sent events."""
         provider, model = _whom(service, body.model)

@@ -136,6 +136,7 @@ def test_a_request_id_of_the_caller_is_kept_when_it_is_one(native):
         ({"prompt": 7}, "prompt"),
         ({}, "prompt"),
         ({"prompt": []}, "prompt"),
+        ({"prompt": "x", "stream": "yes"}, "stream"),
     ],
 )
 def test_bad_values_are_422_and_named(native, body, field):
@@ -335,6 +336,16 @@ def test_a_stream_is_counted_like_any_answer(face):
     assert (total["calls"], total["prompt_tokens"], total["failures"]) == (1, 3, 0)
 
 
+def test_the_description_tells_every_failure(url):
+    paths = httpx.get(f"{url}/openapi.json").json()["paths"]
+    native = paths["/api/v0/ai/llm/generate"]["post"]["responses"]
+    openais = paths["/v1/chat/completions"]["post"]["responses"]
+    assert {"200", "401", "404", "422", "429", "502", "503", "504"} <= native.keys()
+    assert {"200", "400", "401", "404", "429", "502", "503", "504"} <= openais.keys()
+    assert list(native["422"]["content"]) == ["application/problem+json"]
+    assert "text/event-stream" in native["200"]["content"]
+
+
 # -- guards ---------------------------------------------------------------------------------------
 
 
@@ -452,6 +463,23 @@ def test_the_openai_client_is_told_of_bad_values(client, options):
 
 def test_the_openai_client_lists_models(client):
     assert {"auto", "scripted"} <= {model.id for model in client.models.list()}
+
+
+def test_every_model_that_is_listed_answers():
+    class Two(ProviderRegistry):
+        def names(self):
+            return ("scripted", "mock")
+
+    registry = Two()
+    registry.register("scripted", lambda: Scripted("scripted"))
+    with running(create_app(RouterDeps(env={}, registry=registry), provider="scripted")) as address:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+        ids = [model.id for model in client.models.list()]
+        answers = [
+            client.chat.completions.create(model=name, messages=[{"role": "user", "content": "hi"}]) for name in ids
+        ]
+    assert ids == ["auto", "scripted", "mock"]
+    assert [answer.system_fingerprint for answer in answers] == ["scripted", "scripted", "mock"]
 
 
 def test_a_model_may_name_provider_and_model(client):
