@@ -28,6 +28,7 @@ test-cli: install-dev  ## the agent programs of the providers, for real, against
 test-ipfs: install-dev  ## a real IPFS daemon, Kubo in process, and a real PostgreSQL
 	scripts/install-postgres
 	cd tests/real/ipfs && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	$(PIP_INSTALL) --no-deps "kubo-python==0.1.5"
 	$(PYTEST) -m "ipfs or postgres" tests/real
 
 bench-router: install-dev  ## the router beside bare clients and LiteLLM; writes benchmarks/RESULTS.md
