@@ -198,7 +198,7 @@ class Router:
 
         completion: Completion | None = None
         try:
-            with operation(first.name, first.model) as span:
+            with operation(first.name, first.model, streamed=True) as span:
                 async with contextlib.aclosing(first_stream(candidates, attempt, call.deadline, report)) as items:
                     async for item in items:
                         if isinstance(item, Completion):

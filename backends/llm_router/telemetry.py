@@ -22,12 +22,13 @@ _SCOPE = "complaint_generator.llm_router"
 class Operation:
     """One call as OpenTelemetry sees it. A context manager; tell it the answer by ``answered``."""
 
-    def __init__(self, trace: Any, metrics: Any, provider: str, model: str | None) -> None:
+    def __init__(self, trace: Any, metrics: Any, provider: str, model: str | None, streamed: bool) -> None:
         self._attributes: dict[str, Any] = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider}
         if model is not None:
             self._attributes["gen_ai.request.model"] = model
         self._trace = trace
         self._metrics = metrics
+        self._streamed = streamed
         self._scope: Any = None
         self._span: Any = None
         self._began = 0.0
@@ -35,10 +36,14 @@ class Operation:
     def __enter__(self) -> Operation:
         name = " ".join(filter(None, ("chat", self._attributes.get("gen_ai.request.model"))))
         self._began = time.monotonic()
-        self._scope = self._trace.get_tracer(_SCOPE).start_as_current_span(
-            name, kind=self._trace.SpanKind.CLIENT, attributes=self._attributes, record_exception=False
+        self._span = self._trace.get_tracer(_SCOPE).start_span(
+            name, kind=self._trace.SpanKind.CLIENT, attributes=self._attributes
         )
-        self._span = self._scope.__enter__()
+        # A stream may be read by one task and closed by another: a context entered in the one cannot be left in the
+        # other, and between two pieces the reader's own spans are none of ours.
+        if not self._streamed:
+            self._scope = self._trace.use_span(self._span, record_exception=False, set_status_on_exception=False)
+            self._scope.__enter__()
         return self
 
     def answered(self, completion: Completion) -> None:
@@ -65,14 +70,17 @@ class Operation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is not None:
+        if kind is not None and kind is not GeneratorExit:  # a reader that stops early is no failure
             self._attributes["error.type"] = kind.__name__
             self._span.set_attribute("error.type", kind.__name__)
             if isinstance(error, BackendError) and error.provider:
                 self._span.set_attribute("gen_ai.provider.name", error.provider)
+            self._span.set_status(self._trace.Status(self._trace.StatusCode.ERROR, kind.__name__))
         duration = self._metrics.get_meter(_SCOPE).create_histogram("gen_ai.client.operation.duration", unit="s")
         duration.record(time.monotonic() - self._began, self._attributes)
-        self._scope.__exit__(kind, error, traceback)
+        if self._scope is not None:
+            self._scope.__exit__(kind, error, traceback)
+        self._span.end()
 
 
 class _Nothing:
@@ -87,11 +95,11 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def operation(provider: str, model: str | None) -> Operation | _Nothing:
+def operation(provider: str, model: str | None, *, streamed: bool = False) -> Operation | _Nothing:
     """The span and metrics of one call, or nothing when OpenTelemetry is not in use."""
     trace = sys.modules.get("opentelemetry.trace")
     if trace is None:
         return _NOTHING
     from opentelemetry import metrics
 
-    return Operation(trace, metrics, provider, model)
+    return Operation(trace, metrics, provider, model, streamed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from backends.exceptions import ProviderUnavailableError
 from backends.llm_router import RouterDeps, complete_text, stream_text
+from backends.llm_router.api import astream_items
 
 from .providers import ScriptedProvider
 
@@ -98,6 +100,21 @@ def test_a_failure_is_marked_with_its_type(deps: RouterDeps, provider: Register,
     assert span.status.status_code.name == "ERROR"
 
 
+async def test_a_stream_may_be_read_by_one_task_and_closed_by_another(
+    deps: RouterDeps, provider: Register, seen: Seen, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A web server does so; OpenTelemetry logged an error for each such stream."""
+    provider("p", "answer")
+    pieces = astream_items("hi", provider="p", deps=deps)
+
+    await asyncio.create_task(anext(pieces))  # type: ignore[arg-type]  # an async generator's anext is a coroutine
+    await asyncio.create_task(pieces.aclose())
+
+    (span,) = seen.spans
+    assert (span.status.status_code.name, span.attributes.get("error.type")) == ("UNSET", None)
+    assert caplog.text == ""
+
+
 def test_the_callers_span_is_the_parent(deps: RouterDeps, provider: Register, seen: Seen) -> None:
     from opentelemetry import trace
 
@@ -105,8 +122,9 @@ def test_the_callers_span_is_the_parent(deps: RouterDeps, provider: Register, se
 
     with trace.get_tracer("test").start_as_current_span("outer") as outer:
         complete_text("hi", provider="p", deps=deps)
+        list(stream_text("ho", provider="p", deps=deps))
 
-    assert seen.spans[0].parent.span_id == outer.get_span_context().span_id
+    assert {span.parent.span_id for span in seen.spans[:2]} == {outer.get_span_context().span_id}
 
 
 def test_without_opentelemetry_nothing_of_it_is_loaded() -> None:
