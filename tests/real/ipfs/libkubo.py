@@ -27,13 +27,14 @@ class Kubo:
     def __init__(self, repository):
         self.repository = Path(repository)
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(library())],
+            [sys.executable, str(Path(__file__).resolve()), str(library())],
+            cwd=self.repository.resolve().parent,  # it writes a log into its working directory
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
         )
-        self.call("CreateRepo", str(repository))
+        self.call("CreateRepo", str(self.repository.resolve()))
         config = self.repository / "config"
         settings = json.loads(config.read_text())
         settings["Bootstrap"] = []

@@ -19,7 +19,7 @@ def program(name):
         return found
     for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True):
         return str(path)
-    pytest.skip(f"{name} is not installed; apt-get install postgresql")
+    return pytest.fail(f"{name} is not installed; run: make test-ipfs")
 
 
 @pytest.fixture(scope="session")
