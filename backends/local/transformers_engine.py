@@ -213,7 +213,7 @@ class TransformersBackend(ThreadedBackend):
         if not self.constrains_json:
             raise ConfigurationError(
                 "holding an answer to a json_schema needs the package llguidance: "
-                'pip install "complaint-generator[huggingface]"'
+                'pip install -e ".[huggingface]"'
             )
         return schema_grammar(schema, self.id)
 

@@ -81,7 +81,7 @@ def require_packages(name: str, *, gguf: bool) -> None:
     if missing:
         raise ConfigurationError(
             f"running {name} on this machine needs the package{'s' if len(missing) > 1 else ''} "
-            f'{" and ".join(missing)}: pip install "complaint-generator[huggingface]"'
+            f'{" and ".join(missing)}: pip install -e ".[huggingface]"'
         )
 
 

@@ -65,7 +65,7 @@ def _from_environment(name: str, env: Mapping[str, str]) -> str:
 
 def _from_keyring(account: str, new: bool) -> str:
     try:
-        import keyring  # optional: pip install 'complaint-generator[keyring]'
+        import keyring  # optional: pip install -e '.[keyring]'
         from keyring.errors import KeyringError
     except ImportError as error:
         raise KeyRequiredError("the keyring package is not installed; pip install keyring, or use env:NAME") from error

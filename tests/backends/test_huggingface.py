@@ -259,4 +259,4 @@ def test_the_provider_local_hf_is_there_when_its_packages_are(monkeypatch: pytes
     missing = LOCAL_HF.available(ProviderContext(env={}))
 
     assert not missing.ok
-    assert "complaint-generator[huggingface]" in missing.reason
+    assert ".[huggingface]" in missing.reason

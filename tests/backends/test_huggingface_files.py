@@ -205,7 +205,7 @@ def test_a_missing_package_says_which_extra_to_install(tiny: Path, monkeypatch: 
     error = failure(local(tiny))
 
     assert isinstance(error, ConfigurationError)
-    assert 'torch and transformers: pip install "complaint-generator[huggingface]"' in error.message
+    assert 'torch and transformers: pip install -e ".[huggingface]"' in error.message
 
 
 def test_health_tells_of_a_missing_package(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

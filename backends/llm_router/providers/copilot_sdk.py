@@ -1,4 +1,4 @@
-"""``copilot_sdk``: GitHub's Copilot by its Python SDK (``pip install complaint-generator[copilot]``), tools off.
+"""``copilot_sdk``: GitHub's Copilot by its Python SDK (``pip install -e .[copilot]``), tools off.
 
 Written against github-copilot-sdk 1.0.27 with the program 1.0.102. Facts, each held by a test with both:
 - The SDK starts the program ``copilot`` and speaks JSON-RPC with it; it is imported at the first call.
@@ -390,7 +390,7 @@ def _sdk(owner: str) -> Any:
         import copilot
     except ImportError as error:
         raise ConfigurationError(
-            "the package github-copilot-sdk is not installed; pip install 'complaint-generator[copilot]'",
+            "the package github-copilot-sdk is not installed; pip install -e '.[copilot]'",
             provider=owner,
         ) from error
     return copilot

@@ -42,6 +42,6 @@ SPEC = ProviderSpec(
     create=_create,
     available=_available,
     local=True,
-    needs=('pip install "complaint-generator[huggingface]"',),
+    needs=('pip install -e ".[huggingface]"',),
     settings=_SETTINGS,
 )
