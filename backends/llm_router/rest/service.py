@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backends.exceptions import BackendError, ConfigurationError
+from backends.exceptions import BackendError, ConfigurationError, InvalidRequestError
 from backends.llm_router.aliases import canonical_name
 from backends.llm_router.api import ProviderInfo, acomplete_text, astream_items, list_llm_providers
 from backends.llm_router.deps import RouterDeps
@@ -72,6 +72,8 @@ class Service:
 
     def _whom(self, provider: str | None, model: str | None) -> dict[str, Any]:
         chosen = provider or self.provider
+        if model is not None and not model.strip():
+            raise InvalidRequestError("the model must be a name, or absent")
         if provider is not None and canonical_name(provider) != "auto":
             try:
                 self.deps.registry.find(provider)

@@ -137,6 +137,7 @@ def test_a_request_id_of_the_caller_is_kept_when_it_is_one(native):
         ({}, "prompt"),
         ({"prompt": []}, "prompt"),
         ({"prompt": "x", "stream": "yes"}, "stream"),
+        ({"prompt": "x", "model_name": ""}, "model"),
     ],
 )
 def test_bad_values_are_422_and_named(native, body, field):
