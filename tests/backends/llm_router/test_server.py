@@ -27,6 +27,7 @@ from backends.exceptions import (
 )
 from backends.llm_router import RouterDeps
 from backends.llm_router.registry import ProviderRegistry
+from backends.llm_router.rest.guard import Guard
 from backends.llm_router.server import create_app, serve
 from backends.options import GENERATION_OPTIONS
 from backends.types import Completion, Health, Request, StreamItem, ToolCall, Usage
@@ -356,6 +357,31 @@ def test_a_body_that_is_too_large_is_413_declared_or_not(native):
         "/generate", content=iter([b'{"prompt": "', b"x" * 200_000]), headers={"content-type": "application/json"}
     )
     assert (declared.status_code, chunked.status_code) == (413, 413)
+
+
+@pytest.mark.timeout(20)
+def test_a_body_that_does_not_come_is_not_waited_for():
+    app = Guard(
+        create_app(make_deps()), token=None, max_body_bytes=100, hosts=frozenset({"localhost"}), body_seconds=0.2
+    )
+    with running(app) as address, socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))) as caller:
+        caller.sendall(b"POST /api/v0/ai/llm/generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{")
+        answer = caller.recv(12)
+    assert answer == b"HTTP/1.1 408"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("stream", [False, True])
+def test_nobody_gets_more_time_than_the_server_gives(stream):
+    deps, backend = make_deps(), Endless()
+    deps.registry.register("endless", lambda: backend)
+    with running(create_app(deps, max_timeout=0.2)) as address:
+        answer = httpx.post(
+            f"{address}/api/v0/ai/llm/generate",
+            json={"prompt": "x", "provider": "endless", "timeout": 500, "stream": stream},
+        )
+    assert answer.status_code == 504
+    assert backend.let_go.wait(5)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])
