@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -169,6 +170,10 @@ class SharedModels:
                 self._changed.notify_all()
 
     def _watch(self) -> None:
+        if sys.is_finalizing():
+            # A generator that is collected while the program ends: a thread started now would never run, and
+            # its start would be waited for without end.
+            return
         if self._reaper is None or not self._reaper.is_alive():
             self._reaper = threading.Thread(target=self._reap_while_needed, name="shared-models-idle", daemon=True)
             self._reaper.start()
