@@ -71,12 +71,14 @@ class WorkstationBackend(ThreadedBackend):
         chat_format: str | None = None,
         idle_seconds: float | None = None,
         prefix_store: str | Path | None = None,
+        fast_weights: str | Path | None = None,
         verbose: bool = False,
         **options: Any,
     ) -> None:
         """``n_ctx`` is the longest prompt with its answer; ``n_parallel`` how many calls run at once.
 
-        ``prefix_store`` is a directory that keeps evaluated prompt beginnings for the next process.
+        ``prefix_store`` is a directory that keeps evaluated prompt beginnings for the next process;
+        ``fast_weights`` one for a copy of the model in the form that this processor computes fastest.
         ``verbose`` logs every call at INFO instead of DEBUG; never its text.
         """
         super().__init__(id, **options)
@@ -99,6 +101,7 @@ class WorkstationBackend(ThreadedBackend):
             n_batch=n_batch,
             n_parallel=n_parallel,
             prefix_store=None if prefix_store is None else Path(prefix_store),
+            fast_weights=None if fast_weights is None else Path(fast_weights),
         )
         self._chat_format = chat_format
         self._idle_seconds = idle_seconds
@@ -270,7 +273,7 @@ class WorkstationBackend(ThreadedBackend):
         return Sampling(**{**options, "seed": seed})
 
     def _completion(self, llama: LlamaRuntime, outcome: Outcome, started: float) -> Completion:
-        model, seconds = llama.model.path.stem, time.monotonic() - started
+        model, seconds = llama.name, time.monotonic() - started
         log.log(
             self._log_level,
             "%s: %s answered in %.3f s (%d prompt tokens, %d answer tokens)",

@@ -65,10 +65,10 @@ class LlamaContext:
         parameters.no_perf = True
         if settings.exact:
             # llama.cpp has three attention kernels and chooses by batch size, length and types; their rounding
-            # differs, and so would the text of a batch and of one call. Values in BF16 leave it only the one that
+            # differs, and so would the text of a batch and of one call. Keys in BF16 leave it only the one that
             # computes every row alone, in the order of its own tokens: see docs/decisions/0031.
             parameters.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
-            parameters.type_k, parameters.type_v = _F16, _BF16
+            parameters.type_k, parameters.type_v = _BF16, _F16
         last_complaint()
         self._context = llama_cpp.llama_init_from_model(model.pointer, parameters)
         if not self._context:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from backends.exceptions import ConfigurationError, ModelNotFoundError
 from backends.local.chat_prompt import ChatPrompt
+from backends.local.fast_weights import fast_copy
 from backends.local.gguf import GGUFHeader
 from backends.local.jobs import Ticket
 from backends.local.llama_context import ContextSettings
@@ -48,6 +49,8 @@ class RuntimeSettings:
     n_parallel: int | None = None
     #: Where evaluated prompt beginnings are kept for the next process; nowhere by default.
     prefix_store: Path | None = None
+    #: Where a copy of the model in a faster form is kept; none is made by default.
+    fast_weights: Path | None = None
 
     def located(self) -> Path:
         """The model's file; raises ModelNotFoundError."""
@@ -66,6 +69,12 @@ class LlamaRuntime:
 
     def __init__(self, path: Path, settings: RuntimeSettings, registry: SharedModels) -> None:
         header = checked_header(path)
+        #: The file that was asked for; the weights may come from its faster copy.
+        self.name = path.stem
+        weights_path = path
+        if settings.fast_weights is not None:
+            weights_path = fast_copy(path, header, settings.fast_weights.expanduser())
+            header = checked_header(weights_path)
         context = context_settings(settings, header)
         self.n_ctx = context.cells
         check_memory(header, context)
@@ -73,12 +82,14 @@ class LlamaRuntime:
         self._chats_lock = threading.Lock()
         with ExitStack() as stack:
             weights = registry.open(
-                _weights_key(path, settings), lambda: LlamaModel(path, settings.n_gpu_layers), LlamaModel.close
+                _weights_key(weights_path, settings),
+                lambda: LlamaModel(weights_path, settings.n_gpu_layers),
+                LlamaModel.close,
             )
             stack.callback(weights.release)
             self.model = stack.enter_context(weights.use())
             self.engine = LlamaEngine(
-                self.model, context, settings.n_parallel or DEFAULT_PARALLEL, _prefix_store(path, settings)
+                self.model, context, settings.n_parallel or DEFAULT_PARALLEL, _prefix_store(weights_path, settings)
             )
             stack.callback(self.engine.close)
             self._stack = stack.pop_all()
@@ -106,7 +117,14 @@ def open_llama(
     """A claim on the model of ``settings``; it is loaded at the first use. Raises when there is no file."""
     registry = shared_models() if registry is None else registry
     path = settings.located()
-    shape = (settings.n_ctx, settings.n_threads, settings.n_batch, settings.n_parallel, settings.prefix_store)
+    shape = (
+        settings.n_ctx,
+        settings.n_threads,
+        settings.n_batch,
+        settings.n_parallel,
+        settings.prefix_store,
+        settings.fast_weights,
+    )
     return registry.open(
         ("llama-engine", _weights_key(path, settings), shape),
         lambda: LlamaRuntime(path, settings, registry),

@@ -12,7 +12,18 @@ from backends.llm_router.settings import read
 __all__ = ["SPEC"]
 
 _SETTINGS = frozenset(
-    {"model_path", "n_ctx", "n_threads", "n_gpu_layers", "n_batch", "n_parallel", "chat_format", "idle_seconds"}
+    {
+        "model_path",
+        "n_ctx",
+        "n_threads",
+        "n_gpu_layers",
+        "n_batch",
+        "n_parallel",
+        "chat_format",
+        "idle_seconds",
+        "prefix_store",
+        "fast_weights",
+    }
     | {"privacy"}
 )
 
