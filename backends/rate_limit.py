@@ -98,6 +98,10 @@ class RateLimiter:
             raise
         return granted_at
 
+    def acquire_now(self) -> bool:
+        """Take a turn if nobody has to wait for it."""
+        return self._at_once() is not None
+
     @property
     def waiting(self) -> int:
         """How many callers stand in line."""

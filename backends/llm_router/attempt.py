@@ -200,7 +200,8 @@ class Attempter:
         return await backend.acomplete(call.messages, **options)
 
     async def _wait_for_turn(self, deadline: float | None, clock: AttemptClock) -> None:
-        if self._limiter is not None:
+        # Stopping the clock moves a timer twice; most calls need not wait.
+        if self._limiter is not None and not self._limiter.acquire_now():
             try:
                 with clock.stopped():
                     await self._limiter.aacquire(deadline)

@@ -7,6 +7,7 @@ made with mode 0700, files with 0600. Transcripts of programs are written by the
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 import time
@@ -146,8 +147,9 @@ class Tracer:
 
 
 def _json(value: Any) -> str:
-    if type(value) is int:
-        return str(value)
+    kind = type(value)
+    if kind is int or (kind is float and math.isfinite(value)):
+        return repr(value)
     # The encoder is quick with strings and slow to start for all else.
     return _WORDS[value] if value is None or value is True or value is False else _ENCODE(value)
 
