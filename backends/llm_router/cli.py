@@ -163,9 +163,7 @@ def serve(host: str, port: int, provider: str | None, model: str | None, local_o
     try:
         from backends.llm_router import server
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f'the package {error.name} is missing: pip install -e ".[server]"'
-        ) from error
+        raise ConfigurationError(f'the package {error.name} is missing: pip install -e ".[server]"') from error
     click.echo(f"serving on http://{host}:{port}/v1 and http://{host}:{port}/api/v0/ai/llm", err=True)
     server.serve(host, port, provider=provider, model=model, privacy="local_only" if local_only else None)
 

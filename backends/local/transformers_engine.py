@@ -212,8 +212,7 @@ class TransformersBackend(ThreadedBackend):
     def _grammar(self, schema: Mapping[str, Any]) -> str:
         if not self.constrains_json:
             raise ConfigurationError(
-                "holding an answer to a json_schema needs the package llguidance: "
-                'pip install -e ".[huggingface]"'
+                'holding an answer to a json_schema needs the package llguidance: pip install -e ".[huggingface]"'
             )
         return schema_grammar(schema, self.id)
 
