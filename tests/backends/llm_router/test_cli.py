@@ -28,6 +28,17 @@ def test_the_text_alone_goes_to_stdout():
     assert len(done.stdout.splitlines()) == 1
 
 
+def test_a_terminal_shows_the_text_and_nothing_else():
+    mine, its = os.openpty()
+    command = [sys.executable, "-m", "backends.llm_router", "generate", "--provider", "mock", "hello"]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME)}
+    with os.fdopen(mine, "rb", buffering=0) as terminal:
+        done = subprocess.run(command, stdout=its, stderr=subprocess.PIPE, env=env, timeout=60, check=False)
+        os.close(its)
+        shown = terminal.read(1000)
+    assert (done.returncode, shown) == (0, b"Mock answer to: hello\r\n")
+
+
 @pytest.mark.parametrize("arguments", [["hello", "there"], ["-p", "hello there"], ["-p", "-"]])
 def test_a_prompt_comes_as_words_option_or_input(arguments):
     done = run("generate", "--provider", "mock", *arguments, given="hello there")
