@@ -23,19 +23,19 @@ import threading
 import time
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar, cast
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast
 
 from backends._loop import LoopThread
-from backends._structured import structured_steps
 from backends.exceptions import BackendError, BatchError, ConfigurationError, InvalidRequestError
 from backends.options import SAMPLING_OPTIONS, check_options
 from backends.types import Completion, Health, Message, Prompt, Request, StreamItem
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
 __all__ = ["AsyncBackend", "Backend", "ThreadedBackend", "check_messages"]
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound="BaseModel")
 # `type` is a class attribute below (the word of the configuration) and would shadow the builtin.
 _ModelClass: TypeAlias = type[M]
 _Steps: TypeAlias = Generator[tuple[Message, ...], Completion, M]
@@ -119,7 +119,7 @@ class Backend(abc.ABC):
 
     def generate_json(self, prompt: Prompt, schema: _ModelClass[M], **options: Any) -> M:
         """Return an instance of ``schema``, or raise MalformedResponseError after one repair."""
-        steps: _Steps[M] = structured_steps(self._request(prompt, options).messages, schema, self.constrains_json)
+        steps = self._structured_steps(prompt, schema, options)
         call = self._json_options(schema, options)
         messages = next(steps)
         while True:
@@ -131,7 +131,7 @@ class Backend(abc.ABC):
 
     async def agenerate_json(self, prompt: Prompt, schema: _ModelClass[M], **options: Any) -> M:
         """``generate_json`` for asynchronous callers."""
-        steps: _Steps[M] = structured_steps(self._request(prompt, options).messages, schema, self.constrains_json)
+        steps = self._structured_steps(prompt, schema, options)
         call = self._json_options(schema, options)
         messages = next(steps)
         while True:
@@ -222,6 +222,11 @@ class Backend(abc.ABC):
         if failed and not return_exceptions:
             raise BatchError(f"{failed} of {len(results)} prompts failed", results=results, provider=self.id)
         return results
+
+    def _structured_steps(self, prompt: Prompt, schema: _ModelClass[M], options: Mapping[str, Any]) -> _Steps[M]:
+        from backends._structured import structured_steps  # pydantic is a third of what importing this would cost
+
+        return structured_steps(self._request(prompt, options).messages, schema, self.constrains_json)
 
     def _json_options(self, schema: _ModelClass[BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
         if not self.constrains_json:
