@@ -5,18 +5,22 @@
 (1) one stream against llama_cpp.Llama; bar: 0.95 of its tokens/s. (2) 16 prompts with a common beginning of 600
 tokens, 64 tokens each, against Llama one after the other with its prefix matching; bar: 2.0 times as fast.
 (3) time to the first token of 8 streams at once. (4) memory. (5) sentence vectors per second against
-sentence-transformers. Contenders take turns within a round; the figure is the median over the rounds.
-A missed bar makes the exit code 1.
+sentence-transformers. Ours keeps its faster copy of the weights (``fast_weights``); Llama is shown on the packaged
+file, which the bars speak of, and on that copy. Contenders take turns within a round; the figure is the median
+over the rounds. A missed bar makes the exit code 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +29,7 @@ from typing import Any
 
 THREADS = 2
 CONTEXT = 4096
+END_TOKENS: set[int] = set()
 STORIES = Path(__file__).parents[1] / "tests" / "data" / "dev_narratives.jsonl"
 
 
@@ -32,13 +37,19 @@ def story_text() -> str:
     return " ".join(json.loads(line)["text"] for line in STORIES.read_text("utf-8").splitlines())
 
 
+def fresh_tokens(count: int, seed: int) -> list[int]:
+    """Tokens that nobody has seen in this order."""
+    chance = random.Random(seed)
+    return [chance.randrange(1_000, 40_000) for _ in range(count)]
+
+
 class Ours:
     """The engine under WorkstationBackend, fed with tokens, so that both contenders read the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, fast_weights: Path) -> None:
         from backends.local.llama_runtime import RuntimeSettings, open_llama
 
-        self._shared = open_llama(RuntimeSettings(n_ctx=CONTEXT, n_threads=THREADS))
+        self._shared = open_llama(RuntimeSettings(n_ctx=CONTEXT, n_threads=THREADS, fast_weights=fast_weights))
         self._use = self._shared.use()
         self.llama = self._use.__enter__()
 
@@ -56,22 +67,22 @@ class Ours:
         self._shared.release()
 
 
-def theirs() -> Any:
+def theirs(path: Path | None = None) -> Any:
     from llama_cpp import Llama
 
     from backends.local.packaged_models import packaged_gguf
 
-    return Llama(str(packaged_gguf()), n_ctx=CONTEXT, n_threads=THREADS, n_threads_batch=THREADS, verbose=False)
+    return Llama(str(path or packaged_gguf()), n_ctx=CONTEXT, n_threads=THREADS, n_threads_batch=THREADS, verbose=False)
 
 
 def llama_generate(llama: Any, tokens: list[int], count: int, first: Callable[[], None] = lambda: None) -> int:
-    """``count`` greedy tokens by Llama's own loop, which skips what its context already holds."""
+    """Up to ``count`` greedy tokens by Llama's own loop, which skips what its context already holds."""
     made = 0
-    for _ in llama.generate(tokens, temp=0.0):
+    for token in llama.generate(tokens, temp=0.0):
         made += 1
         if made == 1:
             first()
-        if made == count:
+        if made == count or token in END_TOKENS:
             break
     return made
 
@@ -82,54 +93,61 @@ def turns(rounds: int, *contenders: Callable[[], float]) -> list[float]:
     return [statistics.median(column) for column in zip(*figures, strict=True)]
 
 
-def timed(work: Callable[[], object]) -> float:
+def rate(work: Callable[[], float]) -> float:
+    """What ``work`` counts, in a second."""
     started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    return work() / (time.perf_counter() - started)
 
 
-def single_stream(ours: Ours, llama: Any, rounds: int) -> bool:
+def single_stream(ours: Ours, llama: Any, fast_llama: Any, rounds: int) -> bool:
     prompt, count = ours.tokens("Once upon a time there was a tenant who"), 128
-
-    def we() -> float:
-        made = ours.start(prompt, count).result().completion_tokens
-        return float(made)
-
-    def rate(work: Callable[[], float]) -> float:
-        started = time.perf_counter()
-        return work() / (time.perf_counter() - started)
-
-    mine, other = turns(rounds, lambda: rate(we), lambda: rate(lambda: llama_generate(llama, prompt, count)))
+    mine, other, fast = turns(
+        rounds,
+        lambda: rate(lambda: ours.start(prompt, count).result().completion_tokens),
+        lambda: rate(lambda: llama_generate(llama, prompt, count)),
+        lambda: rate(lambda: llama_generate(fast_llama, prompt, count)),
+    )
+    print(f"  Llama on the faster copy: {fast:.1f}, ratio {mine / fast:.2f}")
     return report("1 one stream, tokens/s", f"{mine:.1f} against {other:.1f}", mine / other, 0.95)
 
 
-def shared_prefix(ours: Ours, llama: Any, rounds: int) -> bool:
-    words = ours.tokens(story_text())
-    beginnings = [words[start : start + 600] for start in range(0, 600 * 2 * (rounds + 1), 600)]
+def shared_prefix(ours: Ours, llama: Any, fast_llama: Any, rounds: int) -> bool:
     asked = [ours.tokens(f" Number {number}: what happened?") for number in range(16)]
-    # Each round reads a beginning that neither contender has seen.
-    mine_next, other_next = iter(beginnings), iter(beginnings)
+    # Each turn reads a beginning that no contender has seen.
+    seeds = itertools.count()
 
     def we() -> float:
-        beginning = next(mine_next)
-        return timed(lambda: [ticket.result() for ticket in [ours.start([*beginning, *tail], 64) for tail in asked]])
+        beginning = fresh_tokens(600, next(seeds))
+        return sum(t.result().completion_tokens for t in [ours.start([*beginning, *tail], 64) for tail in asked])
 
-    def they() -> float:
-        beginning = next(other_next)
-        return timed(lambda: [llama_generate(llama, [*beginning, *tail], 64) for tail in asked])
+    def they(other: Any) -> float:
+        beginning = fresh_tokens(600, next(seeds))
+        return sum(llama_generate(other, [*beginning, *tail], 64) for tail in asked)
 
-    mine, other = turns(rounds, we, they)
-    bulk = turns(rounds, lambda: timed(lambda: ours.start(words[-3000:-1976], 1).result()))[0]
-    tokens = 600 + 16 * (64 + len(asked[0]))
-    least = tokens / 1024 * bulk
-    print(f"  this processor computes tokens fastest when it reads: here {1024 / bulk:.0f}/s, so that these {tokens:,}")
-    print(f"  take {least:.1f} s at least; the engine needed {mine / least:.2f} times that")
-    return report("2 sixteen prompts, seconds", f"{mine:.2f} against {other:.2f}", other / mine, 2.0)
+    def read() -> float:
+        return ours.start(fresh_tokens(512, next(seeds)), 1).result().prompt_tokens
+
+    mine, other, fast, reading = turns(
+        rounds,
+        lambda: rate(we),
+        lambda: rate(lambda: they(llama)),
+        lambda: rate(lambda: they(fast_llama)),
+        lambda: rate(read),
+    )
+    whole = 600 + 16 * (64 + len(asked[0]))
+    limit = 16 * 64 / (whole / reading)
+    print(f"  Llama on the faster copy: {fast:.1f}, ratio {mine / fast:.2f}")
+    print(
+        f"  limit: reading, at {reading:.0f} tokens/s, is the fastest that this processor computes; at that speed the"
+    )
+    print(
+        f"  {whole:,} tokens of this task would give {limit:.0f} generated tokens/s, of which ours reaches {mine / limit:.0%}"
+    )
+    return report("2 sixteen prompts, generated tokens/s", f"{mine:.1f} against {other:.1f}", mine / other, 2.0)
 
 
 def first_tokens(ours: Ours, llama: Any) -> None:
-    words = ours.tokens(story_text())
-    prompts = [words[5000 + 300 * number : 5000 + 300 * number + 200] for number in range(8)]
+    prompts = [fresh_tokens(200, 10_000 + number) for number in range(8)]
     waits: list[float] = []
     started = time.perf_counter()
 
@@ -157,11 +175,12 @@ def first_tokens(ours: Ours, llama: Any) -> None:
 
 MEMORY = """
 import sys
+from pathlib import Path
 from backends.local.machine import resident_memory
 from benchmarks.local import Ours, theirs, llama_generate
 before = resident_memory()
 if sys.argv[1] == "ours":
-    made = Ours(); made.start(list(range(100, 600)), 8).result()
+    made = Ours(Path(sys.argv[2])); made.start(list(range(100, 600)), 8).result()
 else:
     made = theirs(); llama_generate(made, list(range(100, 600)), 8)
 print(resident_memory() - before)
@@ -205,8 +224,8 @@ def in_process(code: str, *arguments: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-def memory() -> None:
-    mine, other = (int(in_process(MEMORY, who)) / 1e6 for who in ("ours", "theirs"))
+def memory(directory: Path) -> None:
+    mine, other = (int(in_process(MEMORY, who, str(directory))) / 1e6 for who in ("ours", "theirs"))
     print(f"4 memory with a context of {CONTEXT}: {mine:.0f} MB for 16 sequences at once, Llama {other:.0f} MB for one")
 
 
@@ -232,18 +251,23 @@ def main() -> int:
     parser.add_argument("--only", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     arguments = parser.parse_args()
     met = True
-    if {1, 2, 3} & set(arguments.only):
-        ours, llama = Ours(), theirs()
-        if 1 in arguments.only:
-            met &= single_stream(ours, llama, arguments.rounds)
-        if 2 in arguments.only:
-            met &= shared_prefix(ours, llama, arguments.rounds)
-        if 3 in arguments.only:
-            first_tokens(ours, llama)
-        ours.close()
-        llama.close()
-    if 4 in arguments.only:
-        memory()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        if {1, 2, 3} & set(arguments.only):
+            started = time.perf_counter()
+            ours = Ours(directory)
+            print(f"0 first start, with the conversion of the weights: {time.perf_counter() - started:.1f} s")
+            llama, fast_llama = theirs(), theirs(next(directory.glob("*.gguf")))
+            END_TOKENS.update(ours.llama.model.end_tokens)
+            if 1 in arguments.only:
+                met &= single_stream(ours, llama, fast_llama, arguments.rounds)
+            if 2 in arguments.only:
+                met &= shared_prefix(ours, llama, fast_llama, arguments.rounds)
+            if 3 in arguments.only:
+                first_tokens(ours, llama)
+            ours.close()
+        if 4 in arguments.only:
+            memory(directory)
     if 5 in arguments.only:
         vectors(arguments.rounds)
     return 0 if met else 1
