@@ -141,7 +141,7 @@ def shared_prefix(ours: Ours, llama: Any, fast_llama: Any, rounds: int) -> bool:
         f"  limit: reading, at {reading:.0f} tokens/s, is the fastest that this processor computes; at that speed the"
     )
     print(
-        f"  {whole:,} tokens of this task would give {limit:.0f} generated tokens/s, of which ours reaches {mine / limit:.0%}"
+        f"  {whole:,} tokens of this task would give {limit:.0f} generated tokens/s; ours has {mine / limit:.0%} of it"
     )
     return report("2 sixteen prompts, generated tokens/s", f"{mine:.1f} against {other:.1f}", mine / other, 2.0)
 

@@ -109,6 +109,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "n_parallel": "Calls decoded together.",
         "chat_format": "Chat template by name (default: the model's own).",
         "idle_seconds": "Unload the model when it was not used for so long.",
+        "prefix_store": "Folder that keeps evaluated prompt beginnings for the next process.",
+        "fast_weights": "Folder for a copy of the model in the form that this processor computes fastest.",
     },
     "LLMRouterEntry": {
         "provider": "Which provider answers; without it the first that is available.",

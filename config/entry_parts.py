@@ -111,6 +111,8 @@ class GGUFSettings(Part):
     n_parallel: AtLeastOne | None = None
     chat_format: Text | None = None
     idle_seconds: Seconds | None = None
+    prefix_store: Place | None = None
+    fast_weights: Place | None = None
 
 
 class TransformersSettings(Part):

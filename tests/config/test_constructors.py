@@ -32,7 +32,7 @@ OPENAI = {
 }  # fmt: skip
 GGUF = {
     "model_path": "m.gguf", "n_ctx": 512, "n_threads": 1, "n_gpu_layers": 0, "n_batch": 1, "n_parallel": 1,
-    "chat_format": "chatml", "idle_seconds": 1,
+    "chat_format": "chatml", "idle_seconds": 1, "prefix_store": "prefixes", "fast_weights": "fast",
 }  # fmt: skip
 WORKSTATION = {**COMMON, **GGUF, "type": "workstation"}
 HOSTED = {**COMMON, **RETRIES, **HTTP, **ANSWERS, "type": "huggingface", "model": "m", "local": False}
