@@ -25,6 +25,7 @@ from backends.local.llama_context import ContextSettings, DecodeFailed, LlamaCon
 from backends.local.llama_model import LlamaModel
 from backends.local.llama_sequence import LlamaSequence
 from backends.local.llama_slots import Slot, Slots, common_prefix
+from backends.local.llama_threads import ThreadChoice
 from backends.local.prefix_store import PrefixStore
 from backends.local.sampling import Sampler
 
@@ -76,6 +77,7 @@ class LlamaEngine:
         self._waiting: deque[LlamaSequence] = deque()
         self._active: list[LlamaSequence] = []
         self._crowded = False
+        self._threads = ThreadChoice(settings.n_threads)
         self._stats = EngineStats()
         self._closing = threading.Event()
         self._gate = threading.Lock()
@@ -139,10 +141,13 @@ class LlamaEngine:
         if not self._active:
             return
         batch = self._fill_batch()
+        self._context.use_threads(self._threads.count)
         started = time.perf_counter()
         if not self._decode():
             return
-        self._account(time.perf_counter() - started, batch)
+        seconds = time.perf_counter() - started
+        self._threads.observe(self._context.filled, seconds)
+        self._account(seconds, batch)
         for sequence, tokens, last in batch:
             self._harvest(sequence, len(tokens), last)
 
