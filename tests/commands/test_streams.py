@@ -114,6 +114,8 @@ def test_an_interrupt_ends_with_one_line_and_130(config):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell that starts the tests in the background ignores interrupts, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         connection, _ = silent.accept()  # the call is on its way and nobody answers
         with connection:
