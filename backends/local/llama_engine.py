@@ -19,7 +19,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 
-from backends.exceptions import BackendError, BackendTimeoutError, ProviderUnavailableError
+from backends.exceptions import BackendError, BackendTimeoutError, InvalidRequestError, ProviderUnavailableError
 from backends.local.jobs import Outcome, Ticket
 from backends.local.llama_context import ContextSettings, DecodeFailed, LlamaContext, OutOfCells
 from backends.local.llama_model import LlamaModel
@@ -88,6 +88,9 @@ class LlamaEngine:
 
     def submit(self, ticket: Ticket) -> None:
         """Queue a job. Its ticket gets the answer."""
+        if not ticket.job.tokens:
+            ticket.put(InvalidRequestError("there is no token to continue from"))
+            return
         with self._gate:
             if not self._closing.is_set():
                 self._inbox.put(ticket)
@@ -182,8 +185,9 @@ class LlamaEngine:
         return None
 
     def _coming_prefix(self, sequence: LlamaSequence) -> int:
-        """How much of the beginning of ``sequence`` the running prompts will have evaluated."""
-        return max((common_prefix(other.tokens, sequence.tokens) for other in self._active), default=0)
+        """How much of the beginning of ``sequence`` it could take from the running prompts, once they are read."""
+        coming = max((common_prefix(other.tokens, sequence.tokens) for other in self._active), default=0)
+        return min(coming, sequence.sharable)
 
     def _fits(self, sequence: LlamaSequence, source: Slot[LlamaSequence] | None, shared: int) -> bool:
         slots = self._slots

@@ -248,6 +248,13 @@ def test_a_grammar_that_leads_nowhere_fails_that_job_alone(model: LlamaModel, en
     assert submit(engine, Generation(prompt(model, STORIES[0]), 4, GREEDY)).result().text
 
 
+def test_a_job_without_a_token_is_refused_and_disturbs_nobody(model: LlamaModel, engine: LlamaEngine) -> None:
+    running = submit(engine, Generation(prompt(model, STORIES[0]), 8, GREEDY))
+    with pytest.raises(InvalidRequestError, match="no token"):
+        submit(engine, Generation((), 4, GREEDY)).result()
+    assert running.result().text
+
+
 def test_closing_ends_what_waits_with_an_error(model: LlamaModel) -> None:
     engine = engine_of(model, parallel=1)
     tickets = [submit(engine, Generation(prompt(model, story), 1_000, GREEDY)) for story in STORIES[:3]]
