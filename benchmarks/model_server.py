@@ -47,7 +47,8 @@ _STREAM = b"".join(
     [
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
         _chunk({"role": "assistant", "content": ""}),
-        *[_chunk({"content": "word "}) for _ in range(CHUNKS)],
+        # Each piece is another one: LiteLLM takes repetition for a broken model.
+        *[_chunk({"content": f"word{number} "}) for number in range(CHUNKS)],
         _chunk({}, "stop"),
         b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n",
     ]
