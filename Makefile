@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --progress-bar on -c constraints.txt
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check lint types test-cli test-ipfs bench-router install install-dev schema clean
+.PHONY: help demo test check lint types test-long test-cli test-ipfs bench-router install install-dev schema clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -15,11 +15,14 @@ help:  ## this list
 demo: install  ## set up, then the main job: claims from a story, evidence by CID
 	$(BIN)/python -m scripts.demo
 
-test: install-dev  ## set up, then the whole test suite (real programs: test-cli, test-ipfs)
-	$(PYTEST) -m "not cli and not ipfs and not postgres and not web" --durations=15
+test: install-dev  ## set up, then the whole test suite (more: test-long, test-cli, test-ipfs)
+	$(PYTEST) -m "not long and not cli and not ipfs and not postgres and not web" --durations=15
 
 check: install-dev lint types  ## the inner loop, under a minute
-	$(PYTEST) -q -x -m "not slow and not cli and not ipfs and not postgres and not web"
+	$(PYTEST) -q -x -m "not slow and not long and not cli and not ipfs and not postgres and not web"
+
+test-long: install-dev  ## what takes many minutes: 500 random JSON Schemas decoded on the embedded model
+	$(PYTEST) -m long
 
 test-cli: install-dev  ## the agent programs of the providers, for real, against a model server on loopback
 	cd tests/real/cli && npm run --silent programs

@@ -89,7 +89,7 @@ def test_random_schemas_hold(llama: LlamaRuntime, asked: list[Any]) -> None:
     assert_valid(documents(llama, asked), asked)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1_800)
 @settings(max_examples=20, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(st.lists(schemas(), min_size=25, max_size=25))
