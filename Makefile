@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --progress-bar on -c constraints.txt
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+# Of llama.cpp only the library is used: its command-line tools, its server's parts and the multimodal library are not
+# built, which takes half of the compiler's work away.
+export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
+export SKBUILD_BUILD_TARGETS ?= llama
 
 .PHONY: help demo test check lint types test-long test-cli test-ipfs bench-router install install-dev schema clean
 
