@@ -10,11 +10,14 @@ from mediator.exceptions import (
     NothingToReadError,
     SessionBusyError,
     SessionError,
+    SessionKeyError,
     SetupError,
 )
 from mediator.mediator import Mediator
+from mediator.view import CaseView
 
 __all__ = [
+    "CaseView",
     "ClaimReport",
     "Mediator",
     "MediatorError",
@@ -22,5 +25,6 @@ __all__ = [
     "NothingToReadError",
     "SessionBusyError",
     "SessionError",
+    "SessionKeyError",
     "SetupError",
 ]

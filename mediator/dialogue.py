@@ -1,15 +1,16 @@
-"""One turn of the interview as plain text, and the historical state format in and out."""
+"""One turn of the interview as plain text: the person's line in, what to show next out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Mapping
 
 from mediator.claims.taxonomy import NOTICE
-from mediator.interview import End, Question, Step, Tell
+from mediator.exceptions import MediatorError
 from mediator.session import Session
+from mediator.steps import ASKED_AGAIN, Clarification, End, EvidenceRequest, Question, Step, Tell
 
-__all__ = ["COMMANDS", "from_historical", "means_unknown", "show", "to_historical", "turn"]
+__all__ = ["COMMANDS", "added_story", "chosen", "means_unknown", "render", "show", "turn"]
 
 #: What a person may type instead of an answer.
 COMMANDS: Mapping[str, str] = {
@@ -18,35 +19,69 @@ COMMANDS: Mapping[str, str] = {
     "skip": "not now",
     "back": "the question before",
     "undo": "take back the last step",
+    "redo": "do again what was taken back",
+    "add: ...": "add to your story, at any time",
+    "answers": "the answers so far, to change one",
+    "edit N": "change answer number N",
 }
 _UNKNOWN = frozenset({"don't know", "dont know", "i don't know", "i dont know", "idk", "no sé", "no se", "?"})
+_NONE = frozenset({"none", "i have none", "no", "nothing", "nada", "ninguno"})
+_LATER = frozenset({"later", "not now", "skip", "después", "luego"})
+_ADD = re.compile(r"\s*(?:add|more|story)\s*:\s*(?P<text>.*)", re.IGNORECASE | re.DOTALL)
+_EDIT = re.compile(r"edit\s+(?P<number>\d{1,4})")
 
 
 def turn(session: Session, text: str) -> str:
     """Take one line from the person and return what to show next."""
     word = text.strip().lower().rstrip(".!")
     step = session.step
-    if word == "why" or word == "why do you ask":
-        return step.why if isinstance(step, Question) else render(step)
-    if word == "undo":
-        return render(session.undo())
-    if word == "back":
-        return render(session.back())
+    more = added_story(text)
+    if more is not None:
+        session.tell(more)
+        return show(session)
+    moves: dict[str, Callable[[], Step]] = {"undo": session.undo, "redo": session.redo, "back": session.back}
+    if word in moves:
+        return render(moves[word]())
+    if word in {"why", "why?", "why do you ask"}:
+        return step.text if isinstance(step, End) else step.why
+    if word == "answers" and session.state.answers:
+        return _answers(session)
+    if (edit := _EDIT.fullmatch(word)) is not None and session.state.answers:
+        return render(_edit(session, int(edit["number"])))
     if not word:
         return render(step)
-    if isinstance(step, Question):
-        if word == "skip":
-            return render(session.skip())
-        if means_unknown(word):
-            return render(session.unknown())
-        return render(session.answer(text.strip()))
-    session.tell(text)
-    return show(session)
+    match step:
+        case Question():
+            return render(_take_answer(session, text, word))
+        case Clarification():
+            return render(_take_choice(session, step, word))
+        case EvidenceRequest():
+            return _take_proof(session, step, word)
+        case _:
+            session.tell(text)
+            return show(session)
 
 
 def means_unknown(word: str) -> bool:
     """Whether the line says that the person does not know."""
     return word.strip().lower().replace("’", "'").rstrip(".!") in _UNKNOWN
+
+
+def added_story(text: str) -> str | None:
+    """The words after "add:", which go to the story whatever is asked at the moment; None for another line."""
+    found = _ADD.fullmatch(text)
+    return None if found is None or not any(c.isalnum() for c in found["text"]) else found["text"].strip()
+
+
+def chosen(step: Clarification, word: str) -> str | None:
+    """The choice that a line means: its number, its words, or "both"; None when it means none."""
+    plain = word.strip().lower()
+    if plain.isdecimal() and 0 < int(plain) <= len(step.choices):
+        return step.choices[int(plain) - 1][0]
+    for value, text in step.choices:
+        if plain in (value.lower(), text.lower()):
+            return value
+    return None
 
 
 def show(session: Session) -> str:
@@ -69,44 +104,55 @@ def render(step: Step) -> str:
         case Tell():
             return step.text
         case Question():
-            return step.text if step.previous is None else f"{step.text}\n(You said: {step.previous})"
+            again = f"{ASKED_AGAIN}\n" if step.again else ""
+            return f"{again}{step.text}" + ("" if step.previous is None else f"\n(You said: {step.previous})")
+        case Clarification():
+            places = [f'   "{side.facts[0].sentence}"' for side in step.contradiction.sides]
+            choices = [f"{number}. {text}" for number, (_, text) in enumerate(step.choices, 1)]
+            return "\n".join([step.text, *places, *choices])
+        case EvidenceRequest():
+            return f'{step.text}\nHand it in, or type "none" or "later".'
         case End():
-            return f"{step.text}\n\n{NOTICE}"
+            return "\n\n".join([step.text, *(f"- {place}" for place in step.where), NOTICE])
 
 
-def to_historical(session: Session) -> dict[str, Any]:
-    """``inquiries`` (questions with answers), ``complaint`` (the story) and ``log`` (what happened)."""
-    state = session.state
-    asks = {} if state.report is None else {(m.claim, m.element): m.question for m in state.report.missing}
-    inquiries = [
-        {"question": asks.get(key, f"{key[0]}/{key[1]}"), "answer": a.text or None, "status": a.kind,
-         "claim_type": key[0], "element": key[1]}
-        for key, a in state.answers.items()
-    ]  # fmt: skip
-    return {
-        "session": session.id,
-        "complaint": state.story,
-        "inquiries": inquiries,
-        "log": [{"at": e.at, "kind": e.kind} for e in session.events],
-        "claims": [] if state.report is None else [c.id for c in state.report.claims],
-        "notice": NOTICE,
-    }
+def _take_answer(session: Session, text: str, word: str) -> Step:
+    if word == "skip":
+        return session.skip()
+    return session.unknown() if means_unknown(word) else session.answer(text.strip())
 
 
-def from_historical(session: Session, state: Mapping[str, Any]) -> None:
-    """Take over ``complaint`` and the answered ``inquiries`` of a historical state."""
-    complaint = state.get("complaint")
-    if isinstance(complaint, Mapping):
-        complaint = "\n".join(str(value) for value in complaint.values() if value)
-    inquiries = [item for item in state.get("inquiries") or () if isinstance(item, Mapping)]
-    placed = [item for item in inquiries if item.get("claim_type") and item.get("element")]
-    loose = [str(item["answer"]) for item in inquiries if item not in placed and item.get("answer")]
-    story = "\n\n".join(part for part in (str(complaint or "").strip(), *loose) if part)
-    if story:
-        session.tell(story)
-    for item in placed:
-        kind = item.get("status") or ("text" if item.get("answer") else "unknown")
-        session.import_events(
-            "answer",
-            {"claim": item["claim_type"], "element": item["element"], "answer": kind, "text": item.get("answer") or ""},
-        )
+def _take_choice(session: Session, step: Clarification, word: str) -> Step:
+    if word == "skip":
+        return session.skip()
+    choice = chosen(step, word)
+    if choice is None and means_unknown(word):
+        return session.unknown()
+    return step if choice is None else session.choose(choice)
+
+
+def _take_proof(session: Session, step: EvidenceRequest, word: str) -> str:
+    if word in _NONE:
+        return render(session.no_evidence())
+    if word in _LATER or means_unknown(word):
+        return render(session.no_evidence_now())
+    return f'{render(step)}\n(Evidence is handed in as a file; "add: ..." adds words to your story.)'
+
+
+def _answers(session: Session) -> str:
+    lines = [f"{number}. {_said(session, key)}" for number, key in enumerate(session.state.answers, 1)]
+    return "\n".join([*lines, 'Type "edit" and a number to change one; nothing else changes.'])
+
+
+def _said(session: Session, key: tuple[str, str]) -> str:
+    answer = session.state.answers[key]
+    question = session.interview.at(session.state, f"{key[0]}/{key[1]}")
+    asked = question.text if isinstance(question, Question) else f"{key[0]}/{key[1]}"
+    return f"{asked} {answer.text if answer.kind == 'text' else f'({answer.kind})'}"
+
+
+def _edit(session: Session, number: int) -> Step:
+    keys = list(session.state.answers)
+    if not 0 < number <= len(keys):
+        raise MediatorError(f'there is no answer {number}; type "answers" to see them')
+    return session.edit(*keys[number - 1])

@@ -5,7 +5,8 @@
     ├── NothingToReadError    there is no story in the text
     ├── NotFoundError         no such session, claim, question or draft
     └── SessionError          a session file cannot be used
-        └── SessionBusyError  another process is writing to it
+        ├── SessionBusyError  another process is writing to it
+        └── SessionKeyError   it is encrypted, and the key is missing or another one
 
 What goes wrong in a backend stays a ``backends.exceptions`` error; what goes wrong in the store
 stays an error of ``mediator.evidence``.
@@ -13,7 +14,15 @@ stays an error of ``mediator.evidence``.
 
 from __future__ import annotations
 
-__all__ = ["MediatorError", "NotFoundError", "NothingToReadError", "SessionBusyError", "SessionError", "SetupError"]
+__all__ = [
+    "MediatorError",
+    "NotFoundError",
+    "NothingToReadError",
+    "SessionBusyError",
+    "SessionError",
+    "SessionKeyError",
+    "SetupError",
+]
 
 
 class MediatorError(Exception):
@@ -38,3 +47,7 @@ class SessionError(MediatorError):
 
 class SessionBusyError(SessionError):
     """Another process is writing to this session."""
+
+
+class SessionKeyError(SessionError):
+    """This session is encrypted, and the key is missing or another one; the file itself may be whole."""

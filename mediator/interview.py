@@ -1,80 +1,57 @@
 """Decides what to ask next. The wording of every question is the taxonomy's; nothing here is worded by a model.
 
-The next question is the open element with the highest gain: blocking before not, a likelier claim
-before a less likely one, an answer that serves two claims before one that serves one.
+The next question is the open element with the highest expected gain, which is how much of the found claims
+one answer is expected to complete: for each claim that the question serves, the claim's confidence divided
+by the number of its elements that are still open. Blocking elements come before all others; so a likely
+claim that lacks one thing comes before a likelier one that lacks four, and a question that serves two
+claims before one that serves one. Equal gains keep the taxonomy's order, so the same state always asks the
+same. Contradictions are asked about before it, once each; evidence, element by element, after it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
+from mediator.claims.report import ClaimReport, FoundClaim
 from mediator.claims.taxonomy import ClaimType, Element, Taxonomy
-from mediator.state import Key, SessionState
+from mediator.contradictions import contradictions, is_contradiction
+from mediator.state import Key, SessionState, parse_key, question_key
+from mediator.steps import (
+    Clarification,
+    End,
+    EvidenceRequest,
+    Question,
+    Step,
+    Tell,
+    complete_end,
+    no_claim_end,
+    refer_end,
+)
+from mediator.usual_evidence import USUAL_EVIDENCE
 
-__all__ = ["End", "Interview", "Progress", "Question", "Step", "Tell"]
+__all__ = ["Clarification", "End", "EvidenceRequest", "Interview", "Progress", "Question", "Step", "Tell"]
 
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Nothing was told yet: ask for the story."""
-
-    text: str = "Tell what happened, in your own words. Who did what, when and where, and what did it cost you?"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One question. ``serves`` lists every claim that its answer helps."""
-
-    claim: str
-    element: str
-    text: str
-    why: str
-    blocking: bool
-    serves: tuple[str, ...]
-    previous: str | None = None
-
-    @property
-    def key(self) -> Key:
-        return (self.claim, self.element)
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Nothing is left to ask."""
-
-    kind: Literal["no_claim", "refer", "complete"]
-    text: str
+_READING = "Your words are kept. They are being read; this takes a moment."
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much of what the claims need is there."""
+    """How much of what the claims need is there, and how many requests for evidence are left."""
 
     settled: int
     total: int
+    evidence_left: int = 0
 
 
-Step = Tell | Question | End
+@dataclass(slots=True)
+class _Gain:
+    """What answering one question is expected to complete: of blocking elements, and of the others."""
 
-_NO_CLAIM = (
-    "The program found no claim of a kind that it knows in what you told. That is an answer, not a judgment: it may "
-    "have missed something. You can add to your story, or ask a legal aid office (lawhelp.org lists free ones)."
-)
-_REFER = {
-    "family_matter": (
-        "This looks like a matter for a family court (divorce, custody, support or protection). Ask the court's "
-        "self-help center or a legal aid office (lawhelp.org). If anyone is in danger now, call 911, or the National "
-        "Domestic Violence Hotline at 1-800-799-7233."
-    ),
-    "immigration_matter": (
-        "This looks like an immigration matter. Ask a lawyer or an accredited representative "
-        "(justice.gov/eoir/recognition-accreditation-roster-reports lists them). "
-        "Beware of notarios: they are not lawyers."
-    ),
-}
-_COMPLETE = "Every question that the program has for you was asked. You can go back, add to your story, or stop here."
+    key: Key
+    blocking: float = 0.0
+    other: float = 0.0
 
 
 class Interview:
@@ -86,54 +63,79 @@ class Interview:
     def step(self, state: SessionState) -> Step:
         """What to show now."""
         report = state.report
-        if not state.stories or report is None:
+        if not state.stories:
             return Tell()
+        if report is None:
+            return Tell(_READING)
         if report.no_claim:
-            return End("no_claim", _NO_CLAIM)
+            return no_claim_end()
         if report.refer_only:
-            return End("refer", "\n\n".join(_REFER[claim.id] for claim in report.claims if claim.id in _REFER))
-        if state.revisit is not None:
-            return self._question(state, state.revisit)
-        open_keys = self._open(state)
-        return self._question(state, open_keys[0]) if open_keys else End("complete", _COMPLETE)
+            return refer_end(tuple(claim.id for claim in report.claims))
+        shown = None if state.revisit is None else self.at(state, state.revisit)
+        return shown or self._next(state)
 
-    def previous(self, state: SessionState) -> Key | None:
-        """The question before this one, or None at the start."""
-        if not state.order:
+    def at(self, state: SessionState, key: str) -> Step | None:
+        """The step of that key as it looks now; None when there is no such step any more."""
+        if is_contradiction(key):
+            return next((Clarification(found) for found in contradictions(state) if found.id == key), None)
+        element = parse_key(key)
+        if element is None or not self._knows(element):
             return None
-        if state.revisit is None:
-            return state.order[-1]
+        return self._question(state, element) if key == question_key(*element) else self._request(state, element)
+
+    def previous(self, state: SessionState) -> str | None:
+        """The step before this one, or None at the start."""
         place = state.order.index(state.revisit) if state.revisit in state.order else len(state.order)
-        return state.order[place - 1] if place > 0 else None
+        return next((key for key in reversed(state.order[:place]) if self.at(state, key) is not None), None)
 
     def progress(self, state: SessionState) -> Progress:
         """Elements that are settled by story, answer or "I don't know", of all that the claims have."""
-        if state.report is None:
-            return Progress(0, 0)
-        total = sum(len(self._taxonomy[claim.id].elements) for claim in state.report.claims if claim.kind != "refer")
-        return Progress(total - len(self._open(state)), total)
+        claims = self._claims(state.report)
+        total = sum(len(self._taxonomy[claim.id].elements) for claim in claims)
+        return Progress(total - sum(1 for _ in self._open_elements(state)), total, len(self._requests(state)))
 
-    def _open(self, state: SessionState) -> list[Key]:
-        """The open elements, best first; claims that share a question word for word share its answer."""
-        assert state.report is not None
-        confidence = {claim.id: claim.confidence for claim in state.report.claims if claim.kind != "refer"}
-        gains: dict[str, float] = defaultdict(float)
-        first: dict[str, tuple[Key, bool]] = {}
-        answered = {self._element(key).ask for key in state.answers if key[0] in self._taxonomy}
-        for missing in state.report.missing:
-            if missing.claim not in confidence or missing.question in answered:
-                continue
-            gains[missing.question] += confidence[missing.claim] * (10 if missing.blocking else 1)
-            first.setdefault(missing.question, ((missing.claim, missing.element), missing.blocking))
-        ranked = sorted(gains, key=lambda ask: (-gains[ask], list(first).index(ask)))
-        return [first[ask][0] for ask in ranked]
+    def gains(self, state: SessionState) -> tuple[Key, ...]:
+        """The open elements, highest expected gain first; elements that share a question share its answer."""
+        open_elements = list(self._open_elements(state))
+        confidence = {claim.id: claim.confidence for claim in self._claims(state.report)}
+        left: dict[tuple[str, bool], int] = defaultdict(int)
+        for (claim, _), element in open_elements:
+            left[claim, element.blocking] += 1
+        gains: dict[str, _Gain] = {}
+        for key, element in open_elements:
+            share = confidence[key[0]] / left[key[0], element.blocking]
+            gain = gains.setdefault(element.ask, _Gain(key))
+            gain.blocking += share if element.blocking else 0.0
+            gain.other += 0.0 if element.blocking else share
+        # sorted() keeps the taxonomy's order among equals; rounding keeps the order of a sum out of it.
+        ranked = sorted(gains.values(), key=lambda gain: (-round(gain.blocking, 9), -round(gain.other, 9)))
+        return tuple(gain.key for gain in ranked)
+
+    def _next(self, state: SessionState) -> Step:
+        unclear = next((found for found in contradictions(state) if found.open), None)
+        if unclear is not None:
+            return Clarification(unclear)
+        for key in self.gains(state)[:1]:
+            return self._question(state, key)
+        return next(iter(self._requests(state)), None) or complete_end()
+
+    def _claims(self, report: ClaimReport | None) -> tuple[FoundClaim, ...]:
+        return () if report is None else tuple(claim for claim in report.claims if claim.kind != "refer")
+
+    def _knows(self, key: Key) -> bool:
+        return key[0] in self._taxonomy and any(e.id == key[1] for e in self._taxonomy[key[0]].elements)
+
+    def _open_elements(self, state: SessionState) -> Iterator[tuple[Key, Element]]:
+        """What the report misses and no answer settles, in the taxonomy's order."""
+        settled = {self._element(key).ask for key in state.answers if self._knows(key) and not _asked_again(state, key)}
+        found = {claim.id for claim in self._claims(state.report)}
+        for missing in () if state.report is None else state.report.missing:
+            key = (missing.claim, missing.element)
+            if missing.claim in found and self._knows(key) and self._element(key).ask not in settled:
+                yield key, self._element(key)
 
     def _question(self, state: SessionState, key: Key) -> Question:
         claim, element = self._taxonomy[key[0]], self._element(key)
-        found = [c.id for c in state.report.claims] if state.report else [claim.id]
-        serves = tuple(
-            claim_id for claim_id in found if any(e.ask == element.ask for e in self._taxonomy[claim_id].elements)
-        )
         answer = state.answers.get(key)
         return Question(
             claim=claim.id,
@@ -141,12 +143,67 @@ class Interview:
             text=element.ask,
             why=_why(claim, element),
             blocking=element.blocking,
-            serves=serves or (claim.id,),
+            serves=self._serves(state.report, claim, element),
             previous=answer.text if answer is not None and answer.kind == "text" else None,
+            again=_asked_again(state, key),
+        )
+
+    def _serves(self, report: ClaimReport | None, claim: ClaimType, element: Element) -> tuple[str, ...]:
+        found = [c.id for c in report.claims] if report is not None else []
+        serves = [c for c in found if any(e.ask == element.ask for e in self._taxonomy[c].elements)]
+        return tuple(serves) or (claim.id,)
+
+    def _requests(self, state: SessionState) -> list[EvidenceRequest]:
+        """Evidence that was not asked for yet, for elements that the person told something about."""
+        told: list[tuple[tuple[bool, float], Key]] = []
+        for claim in self._claims(state.report):
+            supported = {support.id for support in claim.elements}
+            for element in self._taxonomy[claim.id].elements:
+                answered = any(
+                    answer.kind == "text" and self._knows(key) and self._element(key).ask == element.ask
+                    for key, answer in state.answers.items()
+                )
+                if element.id in supported or answered:
+                    told.append(((not element.blocking, -claim.confidence), (claim.id, element.id)))
+        requests: list[EvidenceRequest] = []
+        shared: set[str] = set()
+        for _, key in sorted(told, key=lambda item: item[0]):
+            ask = self._element(key).ask
+            request = self._request(state, key)
+            if request is not None and ask not in shared and not self._has_evidence(state, request):
+                requests.append(request)
+            shared.add(ask)
+        return requests
+
+    def _request(self, state: SessionState, key: Key) -> EvidenceRequest | None:
+        claim, element = self._taxonomy[key[0]], self._element(key)
+        usual = USUAL_EVIDENCE.get(claim.id, {}).get(element.id, ())
+        if not usual:
+            return None
+        serves = self._serves(state.report, claim, element)
+        return EvidenceRequest(claim.id, element.id, element.label, usual, claim.name, serves)
+
+    def _has_evidence(self, state: SessionState, request: EvidenceRequest) -> bool:
+        """Whether it was handed in, or the person said that there is none, for any claim that it serves."""
+        asked = {*state.proofs, *((e.claim, e.element) for e in state.exhibits)}
+        ask = self._element(request.element_key).ask
+        return any(
+            (claim, element.id) in asked
+            for claim in request.serves
+            for element in self._taxonomy[claim].elements
+            if element.ask == ask
         )
 
     def _element(self, key: Key) -> Element:
         return self._taxonomy[key[0]].element(key[1])
+
+
+def _asked_again(state: SessionState, key: Key) -> bool:
+    """Whether a trusted backend says that the first answer does not answer; a second one always stands."""
+    answer, reading = state.answers.get(key), state.readings.get(key)
+    if answer is None or reading is None or answer.kind != "text":
+        return False
+    return reading.seq == answer.seq and not reading.answers and answer.times == 1
 
 
 def _why(claim: ClaimType, element: Element) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from backends.exceptions import ConfigurationError
-from mediator import analysis, dialogue
+from mediator import analysis, dialogue, historical
 from mediator.adapters import adapt
 from mediator.claims.engine import default_scorer
 from mediator.claims.extract import extract
@@ -26,6 +26,8 @@ from mediator.exceptions import NotFoundError, NothingToReadError, SetupError
 from mediator.interview import Interview
 from mediator.session import Session, session_ids
 from mediator.shelf import Shelf
+from mediator.view import CaseView
+from mediator.viewing import view_of
 
 if TYPE_CHECKING:
     from mediator.evidence import EvidenceStore
@@ -164,16 +166,21 @@ class Mediator:
             raise NotFoundError("there is no session to resume yet")
         self.reset()
         self._session = self._open_session(known[-1] if session_id is None else session_id)
+        self._session.catch_up()
         return dialogue.show(self._session)
 
     def get_state(self) -> dict[str, Any]:
         """The session in the historical shape: ``inquiries``, ``complaint``, ``log``."""
-        return dialogue.to_historical(self.session)
+        return historical.to_historical(self.session, self._taxonomy)
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Start a new session from a historical state."""
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Start a new session from a historical state; no password in it is taken over."""
         self.reset()
-        dialogue.from_historical(self.session, state)
+        historical.from_historical(self.session, state, self._taxonomy)
+
+    def view(self) -> CaseView:
+        """The running interview as a person sees it: story, claims, step, matrix, timeline, deadlines and the rest."""
+        return view_of(self.session, self._taxonomy, self._today or _today())
 
     def draft(self, details: Details | None = None) -> Draft:
         """The complaint as far as the session tells it: never signed, never invented."""
@@ -208,7 +215,11 @@ class Mediator:
         return self.state_dir / "sessions"
 
     def _open_session(self, session_id: str | None) -> Session:
-        return Session(self._sessions, Interview(self._taxonomy), self.extract_claims, session_id)
+        return Session(self._sessions, Interview(self._taxonomy), self._reread, session_id)
+
+    def _reread(self, text: str, before: tuple[str, ClaimReport] | None) -> ClaimReport:
+        """Read a session's story; ``before`` is what was read of it already."""
+        return self.extract_claims(text)
 
     def _owner(self, user_id: str | None) -> str:
         return self.user_id if user_id is None else user_id

@@ -1,22 +1,34 @@
-"""One interview: tells events to the log, folds them, and asks the interview what comes next."""
+"""One interview: tells events to the log, folds them, and asks the interview what comes next.
+
+Safe from any thread: one thing happens at a time, and a reader sees the state before or after it.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mediator.claims.report import ClaimReport
+from mediator.contradictions import BOTH, SKIPPED, UNKNOWN
 from mediator.events import Event, EventLog
-from mediator.exceptions import MediatorError, NotFoundError
-from mediator.interview import Interview, Progress, Question, Step
-from mediator.state import AnswerKind, SessionState, fold
+from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError
+from mediator.interview import Interview, Progress
+from mediator.sealed_lines import LineSeal
+from mediator.state import AnswerKind, Fold, Key, ProofAnswer, SessionState, question_key
+from mediator.steps import Clarification, EvidenceRequest, Question, Step
 
-__all__ = ["Session", "session_ids"]
+__all__ = ["Reader", "Session", "session_ids"]
 
 _SUFFIX = ".session.jsonl"
+
+#: Reads the story. It is given what was told before with its report, so that only what changed is read again.
+Extract = Callable[[str, "tuple[str, ClaimReport] | None"], ClaimReport]
+#: Tells whether an answer answers its question, as the data of a ``reading`` event; None when nobody can tell.
+Reader = Callable[[Question, str], "Mapping[str, Any] | None"]
 
 
 def session_ids(folder: Path) -> list[str]:
@@ -32,9 +44,11 @@ class Session:
         self,
         folder: Path,
         interview: Interview,
-        extract: Callable[[str], ClaimReport],
+        extract: Extract,
         session_id: str | None = None,
         *,
+        reader: Reader | None = None,
+        seal: LineSeal | None = None,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         """Start a session, or go on with ``session_id``."""
@@ -45,8 +59,11 @@ class Session:
         self.id = session_id or f"{clock():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         self._interview = interview
         self._extract = extract
-        self._log = EventLog(path or folder / f"{self.id}{_SUFFIX}", lambda: clock().isoformat(timespec="milliseconds"))
-        self._state = fold(self._log.events)
+        self._reader = reader
+        self._lock = threading.RLock()
+        where = path or folder / f"{self.id}{_SUFFIX}"
+        self._log = EventLog(where, lambda: clock().isoformat(timespec="milliseconds"), seal)
+        self._fold = Fold(self._log.events)
 
     @property
     def path(self) -> Path:
@@ -56,7 +73,7 @@ class Session:
     @property
     def state(self) -> SessionState:
         """What is known so far."""
-        return self._state
+        return self._fold.state
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -64,21 +81,54 @@ class Session:
         return self._log.events
 
     @property
+    def interview(self) -> Interview:
+        """What decides on the next step."""
+        return self._interview
+
+    @property
     def step(self) -> Step:
         """What to show now."""
-        return self._interview.step(self._state)
+        return self._interview.step(self.state)
 
     @property
     def progress(self) -> Progress:
         """How far the interview is."""
-        return self._interview.progress(self._state)
+        return self._interview.progress(self.state)
+
+    # -- the story ----------------------------------------------------------------------------
 
     def tell(self, text: str) -> ClaimReport:
-        """Add to the story. The words are on the disk before anything reads them."""
-        self._write("story", {"text": text})
-        report = self._extract(self._state.story)
-        self._write("found", {"report": report.model_dump(mode="json")})
-        return report
+        """Add to the story, at any time. The words are on the disk before anything reads them."""
+        self.hear(text)
+        return self.read()
+
+    def retell(self, piece: int, text: str) -> ClaimReport:
+        """Change one piece of the story; answers and evidence stay."""
+        with self._lock:
+            if not 0 <= piece < len(self.state.stories):
+                raise NotFoundError(f"the story has {len(self.state.stories)} pieces and no piece {piece}")
+            self._write("retold", {"piece": piece, "text": _worded(text)})
+        return self.read()
+
+    def hear(self, text: str) -> None:
+        """Keep more of the story without reading it yet."""
+        self._write("story", {"text": _worded(text)})
+
+    def read(self) -> ClaimReport:
+        """Read what was told and not read yet; what is told meanwhile is read too. Holds no lock while it reads."""
+        while True:
+            state = self.state
+            if not state.stories:
+                raise NothingToReadError("nothing was told yet; tell the story first")
+            if state.report is not None and not state.unread:
+                return state.report
+            before = None if state.report is None else ("\n\n".join(state.read), state.report)
+            report = self._extract(state.story, before)
+            with self._lock:
+                if self.state.stories == state.stories and self.state.unread:
+                    self._write("found", {"report": report.model_dump(mode="json")})
+
+    # -- answers ------------------------------------------------------------------------------
 
     def answer(self, text: str) -> Step:
         """Answer the question that is shown."""
@@ -86,53 +136,193 @@ class Session:
 
     def unknown(self) -> Step:
         """The person does not know."""
-        return self._settle("unknown", "")
+        with self._lock:
+            match self.step:
+                case Clarification():
+                    return self.choose(UNKNOWN)
+                case EvidenceRequest():
+                    return self.no_evidence_now()
+                case _:
+                    return self._settle("unknown", "")
 
     def skip(self) -> Step:
-        """The person does not want to answer now."""
-        return self._settle("skipped", "")
+        """The person does not want to answer now. An answer given before stays."""
+        with self._lock:
+            step = self.step
+            if self.state.revisit is not None and self._is_settled(step):
+                self._write("forward", {})
+                return self.step
+            match step:
+                case Clarification():
+                    return self.choose(SKIPPED)
+                case EvidenceRequest():
+                    return self.no_evidence_now()
+                case _:
+                    return self._settle("skipped", "")
+
+    def correct(self, claim: str, element: str, text: str) -> Step:
+        """Change an earlier answer without going back to its question."""
+        with self._lock:
+            self._known_answer((claim, element))
+            self._answered((claim, element), "text", text)
+            return self.step
+
+    def choose(self, choice: str) -> Step:
+        """Say which side of the contradiction that is shown is right: a value, "both" or "unknown"."""
+        with self._lock:
+            step = self.step
+            if not isinstance(step, Clarification):
+                raise MediatorError("there is no contradiction to settle now")
+            allowed = [value for value, _ in step.choices]
+            if choice not in (*allowed, SKIPPED):
+                raise MediatorError(f"{choice!r:.60} is no choice here; choose one of {', '.join(allowed)}")
+            self._write("settled", {"contradiction": step.contradiction.id, "choice": choice})
+            return self.step
+
+    # -- moving about -------------------------------------------------------------------------
 
     def back(self) -> Step:
-        """Show the question before this one; nothing that was answered is lost."""
-        key = self._interview.previous(self._state)
-        if key is not None:
-            self._write("back", {"claim": key[0], "element": key[1]})
-        return self.step
+        """Show the step before this one; nothing that was answered is lost."""
+        with self._lock:
+            key = self._interview.previous(self.state)
+            if key is not None:
+                self._write("back", {"step": key})
+            return self.step
+
+    def forward(self) -> Step:
+        """Leave an earlier step and go on where the interview is."""
+        with self._lock:
+            if self.state.revisit is not None:
+                self._write("forward", {})
+            return self.step
 
     def edit(self, claim: str, element: str) -> Step:
-        """Show an earlier question again."""
-        if (claim, element) not in self._state.answers:
-            raise NotFoundError(f'there is no answer to "{claim}/{element}" yet')
-        self._write("back", {"claim": claim, "element": element})
-        return self.step
+        """Show an earlier question again; later answers stay."""
+        with self._lock:
+            self._known_answer((claim, element))
+            return self.show(question_key(claim, element))
+
+    def show(self, key: str) -> Step:
+        """Show any step that was shown before, by its key."""
+        with self._lock:
+            if key not in self.state.order or self._interview.at(self.state, key) is None:
+                raise NotFoundError(f'there is no earlier step "{key:.80}"')
+            self._write("back", {"step": key})
+            return self.step
 
     def undo(self) -> Step:
-        """Take back the last thing that happened."""
-        self._write("undo", {})
-        return self.step
+        """Take back the last thing that the person did."""
+        with self._lock:
+            if self.state.can_undo:
+                self._write("undo", {})
+            return self.step
+
+    def redo(self) -> Step:
+        """Do again what was taken back last, unless something else was done since."""
+        with self._lock:
+            if self.state.can_redo:
+                self._write("redo", {})
+            return self.step
+
+    # -- evidence -----------------------------------------------------------------------------
+
+    def no_evidence(self) -> Step:
+        """The person has nothing of the kind that is asked for."""
+        return self._prove("none")
+
+    def no_evidence_now(self) -> Step:
+        """The person will look for it later."""
+        return self._prove("later")
 
     def add_exhibit(self, exhibit: Mapping[str, Any]) -> None:
-        """Note evidence that was handed in."""
+        """Note evidence that was handed in, linked to the element that it shows."""
         self._write("exhibit", exhibit)
+
+    def unlink_exhibit(self, cid: str, claim: str | None, element: str | None) -> None:
+        """Take evidence out of the case; it stays in the store."""
+        with self._lock:
+            if not any((e.cid, e.claim, e.element) == (cid, claim, element) for e in self.state.exhibits):
+                raise NotFoundError(f"this case has no exhibit {cid:.80} for {claim}/{element}")
+            self._write("unlinked", {"cid": cid, "claim": claim, "element": element})
+
+    # -- the rest -----------------------------------------------------------------------------
+
+    def keep(self, texts: Mapping[str, str]) -> None:
+        """Keep what a backend was asked and answered, by CID, beside the story that it holds anyway."""
+        with self._lock:
+            new = {cid: text for cid, text in texts.items() if cid not in self.state.kept}
+            if new:
+                self._write("kept", {"texts": new})
 
     def import_events(self, kind: str, data: Mapping[str, Any]) -> None:
         """Take over something from another format."""
         self._write(kind, data)
 
+    def catch_up(self) -> None:
+        """Read what a kill left unread."""
+        if self.state.unread:
+            self.read()
+
     def close(self) -> None:
         """Let others write to the session."""
-        self._log.close()
+        with self._lock:
+            self._log.close()
 
     def _settle(self, kind: AnswerKind, text: str) -> Step:
-        step = self.step
-        if not isinstance(step, Question):
-            raise MediatorError("there is no question to answer now")
-        self._write("answer", {"claim": step.claim, "element": step.element, "answer": kind, "text": text})
-        return self.step
+        with self._lock:
+            step = self.step
+            if not isinstance(step, Question):
+                raise MediatorError("there is no question to answer now")
+            self._answered(step.element_key, kind, text)
+            if self._reader is None or kind != "text" or not text.strip():
+                return self.step
+            seq = self._log.events[-1].seq
+        reading = self._reader(step, text)
+        with self._lock:
+            if reading is not None:
+                self._write("reading", {**reading, "claim": step.claim, "element": step.element, "seq": seq})
+            return self.step
+
+    def _answered(self, key: Key, kind: AnswerKind, text: str) -> None:
+        self._write("answer", {"claim": key[0], "element": key[1], "answer": kind, "text": _whole(text)})
+
+    def _prove(self, answer: ProofAnswer) -> Step:
+        with self._lock:
+            step = self.step
+            if not isinstance(step, EvidenceRequest):
+                raise MediatorError("no evidence is asked for now")
+            self._write("proof", {"claim": step.claim, "element": step.element, "answer": answer})
+            return self.step
+
+    def _known_answer(self, key: Key) -> None:
+        if key not in self.state.answers:
+            raise NotFoundError(f'there is no answer to "{key[0]}/{key[1]}" yet')
+
+    def _is_settled(self, step: Step) -> bool:
+        match step:
+            case Question():
+                return step.previous is not None
+            case Clarification():
+                return step.contradiction.choice in (BOTH, *(side.value for side in step.contradiction.sides))
+            case EvidenceRequest():
+                return step.element_key in self.state.proofs
+            case _:
+                return False
 
     def _write(self, kind: str, data: Mapping[str, Any]) -> None:
-        self._log.append(kind, data)
-        self._state = fold(self._log.events)
+        with self._lock:
+            self._fold.add(self._log.append(kind, data))
+
+
+def _worded(text: str) -> str:
+    if not any(character.isalnum() for character in text):
+        raise NothingToReadError("there is no story in the text; write what happened in your own words")
+    return _whole(text)
+
+
+def _whole(text: str) -> str:
+    """The text without halves of characters, which no file can hold: a terminal makes them of bytes it cannot read."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _safe(session_id: str) -> str:

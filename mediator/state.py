@@ -1,28 +1,73 @@
-"""What a session knows: a fold over its events, so that the same events always give the same state."""
+"""What a session knows: a fold over its events, so that the same events always give the same state.
+
+Undo and redo are events too. An act is one thing that the person did, with what the program found
+because of it (``found``, ``reading``, ``kept``); undo takes back a whole act, and looking back at an
+earlier question is no act.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from mediator.claims.report import ClaimReport
 from mediator.events import Event
 
-__all__ = ["Answer", "AnswerKind", "Exhibit", "SessionState", "fold"]
+__all__ = [
+    "Answer",
+    "AnswerKind",
+    "Exhibit",
+    "Fold",
+    "Key",
+    "ProofAnswer",
+    "Reading",
+    "SessionState",
+    "evidence_key",
+    "fold",
+    "parse_key",
+    "question_key",
+]
 
 AnswerKind = Literal["text", "unknown", "skipped"]
+#: What the person said when evidence was asked for.
+ProofAnswer = Literal["none", "later"]
 #: An element of a claim: (claim id, element id).
 Key = tuple[str, str]
+
+_EVIDENCE = "evidence:"
+#: Events that belong to the act before them.
+_DERIVED = frozenset({"found", "reading", "kept"})
+_NAVIGATION = frozenset({"back", "forward"})
+_TELLING = frozenset({"story", "retold"})
+
+
+def question_key(claim: str, element: str) -> str:
+    """How the step that asks for an element is named."""
+    return f"{claim}/{element}"
+
+
+def evidence_key(claim: str, element: str) -> str:
+    """How the step that asks for evidence of an element is named."""
+    return f"{_EVIDENCE}{claim}/{element}"
+
+
+def parse_key(key: str) -> Key | None:
+    """The element that a question or a request for evidence is about; None for another kind of step."""
+    claim, slash, element = key.removeprefix(_EVIDENCE).partition("/")
+    return (claim, element) if slash and ":" not in claim else None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the person said to one question; ``seq`` is the event that holds it."""
+    """What the person said to one question, and when; ``seq`` is the event that holds it."""
 
     kind: AnswerKind
     text: str
     seq: int
+    at: str = ""
+    #: How many times the question was answered so far, this time included.
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,63 +82,152 @@ class Exhibit:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """Whether a trusted backend takes an answer for an answer; ``seq`` is the event of that answer."""
+
+    seq: int
+    answers: bool
+    backend: str
+    prompt_cid: str
+    response_cid: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionState:
     """Everything that was told, found, asked and answered."""
 
     stories: tuple[str, ...] = ()
+    told_at: tuple[str, ...] = ()
     report: ClaimReport | None = None
+    #: The pieces of the story that ``report`` was made from.
+    read: tuple[str, ...] = ()
     answers: Mapping[Key, Answer] = field(default_factory=dict)
-    order: tuple[Key, ...] = ()
-    revisit: Key | None = None
+    #: The steps that the person went through, by key, first one first.
+    order: tuple[str, ...] = ()
+    revisit: str | None = None
     exhibits: tuple[Exhibit, ...] = ()
-    closed: bool = False
+    #: What was chosen for a contradiction: one of its values, "both", "unknown" or "skipped".
+    settled: Mapping[str, str] = field(default_factory=dict)
+    proofs: Mapping[Key, ProofAnswer] = field(default_factory=dict)
+    readings: Mapping[Key, Reading] = field(default_factory=dict)
+    #: Texts by CID that a backend was asked and answered, kept so that ``explain`` can show them.
+    kept: Mapping[str, str] = field(default_factory=dict)
+    imported: tuple[Mapping[str, Any], ...] = ()
+    can_undo: bool = False
+    can_redo: bool = False
 
     @property
     def story(self) -> str:
         """All that was told, in order."""
         return "\n\n".join(self.stories)
 
+    @property
+    def unread(self) -> bool:
+        """Whether something was told that no report covers yet: the program was killed while it read."""
+        return self.stories != self.read
+
+
+class Fold:
+    """The state after the events so far. One at a time costs the same however many there were; undo reads all."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._acts: list[list[Event]] = []
+        self._undone: list[list[Event]] = []
+        self._reports: dict[str, ClaimReport] = {}
+        self.state = SessionState()
+        for event in events:
+            self.add(event)
+
+    def add(self, event: Event) -> SessionState:
+        """Take one more event and return the state after it."""
+        if event.kind == "undo":
+            self._undo()
+        elif event.kind == "redo":
+            if self._undone:
+                self._acts.append(self._undone.pop())
+                self._again()
+        else:
+            self._place(event)
+            self.state = self._applied(self.state, event)
+        self.state = replace(self.state, can_undo=any(map(_is_act, self._acts)), can_redo=bool(self._undone))
+        return self.state
+
+    def _place(self, event: Event) -> None:
+        if event.kind in _DERIVED and self._acts:
+            self._cause(event).append(event)
+            return
+        self._acts.append([event])
+        if event.kind not in _NAVIGATION:
+            self._undone.clear()
+
+    def _cause(self, event: Event) -> list[Event]:
+        """The act that a derived event belongs to: others may have come between while the program read."""
+        seq = event.data.get("seq")
+        if seq is not None:
+            return next((act for act in self._acts if act[0].seq == seq), self._acts[-1])
+        return next((act for act in reversed(self._acts) if act[0].kind in _TELLING), self._acts[-1])
+
+    def _undo(self) -> None:
+        if not any(map(_is_act, self._acts)):
+            return
+        while not _is_act(self._acts[-1]):
+            self._acts.pop()
+        self._undone.append(self._acts.pop())
+        self._again()
+
+    def _again(self) -> None:
+        self.state = SessionState()
+        for act in self._acts:
+            for event in act:
+                self.state = self._applied(self.state, event)
+
+    def _applied(self, state: SessionState, event: Event) -> SessionState:
+        if event.kind == "found":
+            if event.hash not in self._reports:
+                self._reports[event.hash] = ClaimReport.model_validate(event.data["report"])
+            return replace(state, report=self._reports[event.hash], read=state.stories)
+        apply = _APPLY.get(event.kind)
+        return state if apply is None else apply(state, event)
+
 
 def fold(events: Iterable[Event]) -> SessionState:
-    """The state after those events. ``undo`` takes back the last event that still stands."""
-    standing: list[Event] = []
-    for event in events:
-        if event.kind == "undo":
-            _drop_last(standing)
-        else:
-            standing.append(event)
-    state = SessionState()
-    for event in standing:
-        apply = _APPLY.get(event.kind)
-        state = state if apply is None else apply(state, event)
-    return state
+    """The state after those events."""
+    return Fold(events).state
 
 
-def _drop_last(standing: list[Event]) -> None:
-    """A story and what was found in it go together."""
-    while standing:
-        if standing.pop().kind != "found":
-            return
+def _is_act(events: list[Event]) -> bool:
+    return events[0].kind not in _NAVIGATION and events[0].kind not in _DERIVED
 
 
 def _story(state: SessionState, event: Event) -> SessionState:
-    return replace(state, stories=(*state.stories, str(event.data["text"])))
+    return replace(state, stories=(*state.stories, str(event.data["text"])), told_at=(*state.told_at, event.at))
 
 
-def _found(state: SessionState, event: Event) -> SessionState:
-    return replace(state, report=ClaimReport.model_validate(event.data["report"]))
+def _retold(state: SessionState, event: Event) -> SessionState:
+    """A piece of the story is told anew, in its place."""
+    place = int(event.data["piece"])
+    stories, times = list(state.stories), list(state.told_at)
+    stories[place], times[place] = str(event.data["text"]), event.at
+    return replace(state, stories=tuple(stories), told_at=tuple(times))
 
 
 def _answer(state: SessionState, event: Event) -> SessionState:
     key = (str(event.data["claim"]), str(event.data["element"]))
-    answer = Answer(event.data["answer"], str(event.data.get("text", "")), event.seq)
-    order = state.order if key in state.order else (*state.order, key)
-    return replace(state, answers={**state.answers, key: answer}, order=order, revisit=None)
+    before = state.answers.get(key)
+    times = 1 if before is None else before.times + 1
+    answer = Answer(event.data["answer"], str(event.data.get("text", "")), event.seq, event.at, times)
+    return replace(_passed(state, question_key(*key)), answers={**state.answers, key: answer})
 
 
-def _back(state: SessionState, event: Event) -> SessionState:
-    key: Any = (event.data["claim"], event.data["element"])
-    return replace(state, revisit=key)
+def _settled(state: SessionState, event: Event) -> SessionState:
+    key = str(event.data["contradiction"])
+    return replace(_passed(state, key), settled={**state.settled, key: str(event.data["choice"])})
+
+
+def _proof(state: SessionState, event: Event) -> SessionState:
+    key = (str(event.data["claim"]), str(event.data["element"]))
+    answer = cast(ProofAnswer, event.data["answer"])
+    return replace(_passed(state, evidence_key(*key)), proofs={**state.proofs, key: answer})
 
 
 def _exhibit(state: SessionState, event: Event) -> SessionState:
@@ -104,13 +238,61 @@ def _exhibit(state: SessionState, event: Event) -> SessionState:
         element=event.data.get("element"),
         description=event.data.get("description", ""),
     )
-    return replace(state, exhibits=(*state.exhibits, exhibit))
+    state = replace(state, exhibits=(*state.exhibits, exhibit))
+    if exhibit.claim is None or exhibit.element is None:
+        return state
+    key = evidence_key(exhibit.claim, exhibit.element)
+    return _passed(state, key) if state.revisit in (None, key) else state
+
+
+def _unlinked(state: SessionState, event: Event) -> SessionState:
+    """The evidence stays in the store; this case no longer names it."""
+    left = tuple(e for e in state.exhibits if (e.cid, e.claim, e.element) != _unlinked_key(event))
+    return replace(state, exhibits=left)
+
+
+def _unlinked_key(event: Event) -> tuple[Any, Any, Any]:
+    return (event.data["cid"], event.data.get("claim"), event.data.get("element"))
+
+
+def _passed(state: SessionState, key: str) -> SessionState:
+    order = state.order if key in state.order else (*state.order, key)
+    return replace(state, order=order, revisit=None)
+
+
+def _back(state: SessionState, event: Event) -> SessionState:
+    return replace(state, revisit=str(event.data["step"]))
+
+
+def _forward(state: SessionState, event: Event) -> SessionState:
+    return replace(state, revisit=None)
+
+
+def _reading(state: SessionState, event: Event) -> SessionState:
+    data = event.data
+    reading = Reading(data["seq"], data["answers"], data["backend"], data["prompt_cid"], data["response_cid"])
+    return replace(state, readings={**state.readings, (data["claim"], data["element"]): reading})
+
+
+def _kept(state: SessionState, event: Event) -> SessionState:
+    return replace(state, kept={**state.kept, **event.data["texts"]})
+
+
+def _imported(state: SessionState, event: Event) -> SessionState:
+    return replace(state, imported=(*state.imported, event.data))
 
 
 _APPLY: Mapping[str, Callable[[SessionState, Event], SessionState]] = {
     "story": _story,
-    "found": _found,
+    "retold": _retold,
     "answer": _answer,
-    "back": _back,
+    "settled": _settled,
+    "proof": _proof,
     "exhibit": _exhibit,
+    "unlinked": _unlinked,
+    "back": _back,
+    "forward": _forward,
+    "reading": _reading,
+    "kept": _kept,
+    "imported": _imported,
 }

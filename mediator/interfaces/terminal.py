@@ -14,7 +14,7 @@ from mediator import dialogue
 from mediator.claims.show import report_lines
 from mediator.claims.taxonomy import NOTICE
 from mediator.exceptions import NothingToReadError
-from mediator.interview import End, Question, Tell
+from mediator.interview import Clarification, End, EvidenceRequest, Question, Tell
 from mediator.mediator import Mediator
 from mediator.session import Session
 
@@ -65,6 +65,8 @@ class _Terminal:
                 go_on = self._story(session, step)
             elif isinstance(step, Question):
                 go_on = self._question(session, step)
+            elif isinstance(step, Clarification | EvidenceRequest):
+                go_on = self._turn(session)
             else:
                 go_on = self._end(session, step)
             if not go_on:
@@ -89,7 +91,6 @@ class _Terminal:
         try:
             report = session.tell(text)
         except NothingToReadError as error:
-            session.undo()
             self.say(f"{error}.")
             return self._asks
         self.say("")
@@ -112,7 +113,8 @@ class _Terminal:
 
     def _take(self, session: Session, step: Question, line: str) -> bool:
         word = line.lower().rstrip(".!")
-        simple: dict[str, Callable[[], object]] = {"skip": session.skip, "back": session.back, "undo": session.undo}
+        simple: dict[str, Callable[[], object]] = {"skip": session.skip, "back": session.back, "undo": session.undo,
+                                               "redo": session.redo}  # fmt: skip
         if word in {"why", "why do you ask", "why?"}:
             self.say(step.why)
         elif word == "help":
@@ -121,12 +123,29 @@ class _Terminal:
             simple[word]()
         elif dialogue.means_unknown(word):
             session.unknown()
+        elif (more := dialogue.added_story(line)) is not None:
+            session.tell(more)
         elif line:
             session.answer(line)
         return True
 
+    def _turn(self, session: Session) -> bool:
+        """A contradiction or a request for evidence."""
+        self.say(dialogue.render(session.step))
+        line = self._line()
+        if line is None or line.strip().lower() in _QUIT:
+            return False
+        if line.strip():
+            before = session.step
+            shown = dialogue.turn(session, line)
+            if session.step == before:
+                self.say(shown)
+        return True
+
     def _end(self, session: Session, step: End) -> bool:
         self.say(step.text)
+        for place in step.where:
+            self.say(f"- {place}")
         self.say(NOTICE)
         if not self._asks:
             return False

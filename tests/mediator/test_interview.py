@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mediator.claims.report import ClaimReport, FoundClaim, MissingElement
 from mediator.claims.taxonomy import load_taxonomy
 from mediator.exceptions import NotFoundError
-from mediator.interview import End, Interview, Question, Tell
+from mediator.interview import Clarification, End, EvidenceRequest, Interview, Question, Tell
 from mediator.session import Session, session_ids
 
 TAXONOMY = load_taxonomy()
@@ -39,7 +39,7 @@ def report(*claim_ids: str) -> ClaimReport:
 
 
 def session(folder: Path, *claim_ids: str, session_id: str | None = None) -> Session:
-    return Session(folder, Interview(TAXONOMY), lambda _text: report(*claim_ids), session_id)
+    return Session(folder, Interview(TAXONOMY), lambda _text, _before: report(*claim_ids), session_id)
 
 
 def test_it_begins_by_asking_for_the_story(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_back_shows_the_earlier_question_with_its_answer_and_loses_nothing(tmp_p
     assert (shown.key, shown.previous) == (first.key, "nine hundred dollars")
     assert len(running.state.answers) == 2
     running.answer("eight hundred")
-    assert running.state.answers[first.key].text == "eight hundred"
+    assert running.state.answers[first.element_key].text == "eight hundred"
     assert len(running.state.answers) == 2
 
 
@@ -126,29 +126,40 @@ def test_no_claim_and_refer_stories_end_at_once(tmp_path: Path, claims: tuple[st
     assert running.step.kind == kind
 
 
-MOVES = st.lists(st.sampled_from(["answer", "unknown", "skip", "back", "undo", "restart", "tell"]), max_size=40)
+WORDS = st.sampled_from(
+    ["$900 on May 1, 2025", "I moved out on May 3, 2025.", "The deposit was $850.", "I do not recall"]
+)
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("answer"), WORDS),
+        st.tuples(st.just("tell"), WORDS),
+        st.tuples(
+            st.sampled_from(["unknown", "skip", "back", "forward", "undo", "redo", "restart", "edit"]), st.just("")
+        ),
+    ),
+    max_size=40,
+)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=MOVES)
-def test_a_random_walker_always_reaches_an_end(tmp_path: Path, moves: list[str]) -> None:
+def test_a_random_walker_always_reaches_an_end(tmp_path: Path, moves: list[tuple[str, str]]) -> None:
     running = session(tmp_path, "retaliation", "security_deposit")
-    running.tell("a story")
-    for move in moves:
-        running = _moved(running, move, tmp_path)
-    while isinstance(running.step, Tell):
-        running.tell("again")
-    questions = 0
-    while isinstance(running.step, Question):
-        running.unknown()
-        questions += 1
-        assert questions <= 20
-
-    assert isinstance(running.step, End)
+    running.tell("a story: my deposit was $800 and I moved out on May 2, 2025.")
+    for move, words in moves:
+        running = _moved(running, move, words, tmp_path)
+    steps = 0
+    while not isinstance(running.step, End):
+        if isinstance(running.step, Tell):
+            running.tell("again")
+        else:
+            running.skip()
+        steps += 1
+        assert steps <= 40, "a dead end"
     running.close()
 
 
-def _moved(running: Session, move: str, folder: Path) -> Session:
+def _moved(running: Session, move: str, words: str, folder: Path) -> Session:
     if move == "restart":
         before = (running.step, running.state)
         running.close()
@@ -156,10 +167,28 @@ def _moved(running: Session, move: str, folder: Path) -> Session:
         assert (again.step, again.state) == before
         return again
     if move == "tell":
-        running.tell("more")
-    elif move in ("back", "undo") or isinstance(running.step, Question):
-        getattr(running, move)(*(["words"] if move == "answer" else []))
+        running.tell(words)
+    elif move == "answer":
+        _answered(running, words)
+    elif move == "edit":
+        for key in list(running.state.answers)[:1]:
+            running.edit(*key)
+    elif move in ("unknown", "skip"):
+        if not isinstance(running.step, Tell | End):
+            getattr(running, move)()
+    else:
+        getattr(running, move)()
     return running
+
+
+def _answered(running: Session, words: str) -> None:
+    match running.step:
+        case Question():
+            running.answer(words)
+        case Clarification() as step:
+            running.choose(step.choices[len(words) % len(step.choices)][0])
+        case EvidenceRequest() as step:
+            running.add_exhibit({"cid": f"cid-{len(words)}", "claim": step.claim, "element": step.element})
 
 
 def test_a_session_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
