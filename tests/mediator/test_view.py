@@ -82,4 +82,4 @@ def test_the_same_session_gives_the_same_view_and_goes_through_json(state_dir: P
 def test_a_view_is_frozen(mediator: Mediator) -> None:
     view = mediator.view()
     with pytest.raises(ValidationError):
-        view.session = "other"  # type: ignore[misc]  # that is the point
+        view.session = "other"
