@@ -32,7 +32,6 @@ USUAL_EVIDENCE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "unwelcome": ("messages and pictures", "witnesses"),
         "severe_or_pervasive": ("a dated log", "medical or counseling records"),
         "employer_responsible": ("complaint to HR and its answer", "policy or handbook"),
-        "exhaustion": _CHARGE,
     },
     "retaliation": {
         "protected_activity": ("the complaint (email, HR form)",),

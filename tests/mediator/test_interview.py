@@ -8,38 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediator.claims.report import ClaimReport, FoundClaim, MissingElement
-from mediator.claims.taxonomy import load_taxonomy
 from mediator.exceptions import NotFoundError
-from mediator.interview import Clarification, End, EvidenceRequest, Interview, Question, Tell
+from mediator.interview import Clarification, End, EvidenceRequest, Question, Tell
 from mediator.session import Session, session_ids
-
-TAXONOMY = load_taxonomy()
-ASKS = {element.ask for claim in TAXONOMY.claims for element in claim.elements}
-
-
-def report(*claim_ids: str) -> ClaimReport:
-    """A report that found those claims and supports no element."""
-    claims = tuple(
-        FoundClaim(
-            id=claim_id, name=TAXONOMY[claim_id].name, kind=TAXONOMY[claim_id].kind, confidence=0.9 - 0.1 * place,
-            quotes=(), elements=(), engine="test", model="test",
-        )
-        for place, claim_id in enumerate(claim_ids)
-    )  # fmt: skip
-    missing = tuple(
-        MissingElement(claim=c, element=e.id, label=e.label, question=e.ask, blocking=e.blocking)
-        for c in claim_ids
-        for e in TAXONOMY[c].elements
-    )
-    return ClaimReport(
-        claims=claims, parties=(), dates=(), amounts=(), missing=missing, refused=(), failures=(), ignored=(),
-        engine="test", model="test", checked_by=None,
-    )  # fmt: skip
-
-
-def session(folder: Path, *claim_ids: str, session_id: str | None = None) -> Session:
-    return Session(folder, Interview(TAXONOMY), lambda _text, _before: report(*claim_ids), session_id)
+from tests.mediator.made_sessions import ASKS, TAXONOMY, session
 
 
 def test_it_begins_by_asking_for_the_story(tmp_path: Path) -> None:
@@ -100,6 +72,119 @@ def test_back_shows_the_earlier_question_with_its_answer_and_loses_nothing(tmp_p
     assert len(running.state.answers) == 2
 
 
+def test_the_nearly_finished_claim_is_asked_about_before_the_likelier_one(tmp_path: Path) -> None:
+    words = {("security_deposit", e): "He kept it." for e in ("deposit_paid", "moved_out")}
+    running = session(
+        tmp_path, "retaliation", "security_deposit",
+        confidence={"retaliation": 0.9, "security_deposit": 0.5}, told=words,
+    )  # fmt: skip
+    running.tell("He kept it.")
+
+    # 0.5 / 1 open blocking element against 0.9 / 4.
+    assert running.interview.gains(running.state)[0] == ("security_deposit", "not_returned")
+    assert running.step.key == "security_deposit/not_returned"
+
+
+def test_of_two_claims_that_lack_as_much_the_likelier_is_asked_about_first(tmp_path: Path) -> None:
+    running = session(
+        tmp_path, "illegal_eviction", "security_deposit", confidence={"illegal_eviction": 0.4, "security_deposit": 0.8}
+    )
+    running.tell("a story")
+
+    assert [key[0] for key in running.interview.gains(running.state)[:6]] == ["security_deposit"] * 3 + [
+        "illegal_eviction"
+    ] * 3
+
+
+def test_a_question_that_serves_two_claims_comes_before_one_that_serves_one(tmp_path: Path) -> None:
+    running = session(tmp_path, "disability_accommodation", "workplace_harassment", "retaliation")
+    running.tell("a story")
+    others = [key for key in running.interview.gains(running.state) if not TAXONOMY[key[0]].element(key[1]).blocking]
+
+    assert others[0][1] == "exhaustion"
+
+
+def test_undo_and_redo_walk_over_what_the_person_did(tmp_path: Path) -> None:
+    running = session(tmp_path, "security_deposit")
+    running.tell("a story")
+    running.answer("one")
+    running.answer("two")
+    after_two = running.state.answers
+    running.back()
+    running.undo()
+    running.undo()
+
+    assert running.state.answers == {}
+    running.redo()
+    running.redo()
+    assert running.state.answers == after_two
+    assert not running.state.can_redo
+
+
+def test_something_new_ends_what_could_be_redone(tmp_path: Path) -> None:
+    running = session(tmp_path, "security_deposit")
+    running.tell("a story")
+    running.answer("one")
+    running.undo()
+    running.answer("another")
+    before = running.state
+    running.redo()
+
+    assert running.state.answers == before.answers
+
+
+def test_any_earlier_answer_can_be_edited_and_later_ones_stay(tmp_path: Path) -> None:
+    running = session(tmp_path, "retaliation")
+    running.tell("a story")
+    for words in ("first", "second", "third"):
+        running.answer(words)
+    keys = list(running.state.answers)
+    before = running.step
+    shown = running.edit(*keys[0])
+
+    assert isinstance(shown, Question)
+    assert shown.previous == "first"
+    assert running.answer("FIRST") == before
+    assert [running.state.answers[key].text for key in keys] == ["FIRST", "second", "third"]
+
+
+def test_skipping_over_an_earlier_answer_keeps_it(tmp_path: Path) -> None:
+    running = session(tmp_path, "retaliation")
+    running.tell("a story")
+    running.answer("kept")
+    before = running.step
+    running.back()
+
+    assert running.skip() == before
+    assert [answer.text for answer in running.state.answers.values()] == ["kept"]
+
+
+def test_more_story_while_a_question_is_open_keeps_every_answer(tmp_path: Path) -> None:
+    running = session(tmp_path, "retaliation")
+    running.tell("a story")
+    running.answer("kept")
+    before = running.step
+    running.tell("and there is more to it")
+
+    assert running.step == before
+    assert running.state.story == "a story\n\nand there is more to it"
+    assert [answer.text for answer in running.state.answers.values()] == ["kept"]
+
+
+def test_a_piece_of_the_story_can_be_told_anew_and_undone(tmp_path: Path) -> None:
+    running = session(tmp_path, "retaliation")
+    running.tell("a stoyr")
+    running.tell("the rest")
+    running.retell(0, "a story")
+
+    assert running.state.stories == ("a story", "the rest")
+    assert not running.state.unread
+    running.undo()
+    assert running.state.stories == ("a stoyr", "the rest")
+    with pytest.raises(NotFoundError, match="no piece 7"):
+        running.retell(7, "x")
+
+
 def test_undo_takes_back_the_last_answer(tmp_path: Path) -> None:
     running = session(tmp_path, "security_deposit")
     running.tell("a story")
@@ -124,11 +209,75 @@ def test_no_claim_and_refer_stories_end_at_once(tmp_path: Path, claims: tuple[st
 
     assert isinstance(running.step, End)
     assert running.step.kind == kind
+    assert any("lawhelp.org" in place for place in running.step.where)
 
 
 WORDS = st.sampled_from(
     ["$900 on May 1, 2025", "I moved out on May 3, 2025.", "The deposit was $850.", "I do not recall"]
 )
+
+
+def finished(running: Session) -> list[EvidenceRequest]:
+    """Answer every question; the requests for evidence that follow, each put off."""
+    asked = []
+    while isinstance(running.step, Question):
+        running.answer("something")
+    while isinstance(step := running.step, EvidenceRequest):
+        asked.append(step)
+        running.no_evidence_now()
+    return asked
+
+
+def test_evidence_is_asked_for_element_by_element_in_the_taxonomys_words(tmp_path: Path) -> None:
+    running = session(tmp_path, "security_deposit", "wage_and_hour")
+    running.tell("a story")
+    asked = finished(running)
+
+    assert len({step.element_key for step in asked}) == len(asked) >= 8
+    assert all(set(step.usual) <= set(TAXONOMY[step.claim].evidence) for step in asked)
+    assert isinstance(running.step, End)
+
+
+def test_evidence_is_not_asked_for_what_nobody_told(tmp_path: Path) -> None:
+    running = session(tmp_path, "security_deposit")
+    running.tell("a story")
+    while isinstance(running.step, Question):
+        running.unknown()
+
+    assert isinstance(running.step, End)
+
+
+def test_evidence_handed_in_is_linked_to_its_element_and_not_asked_for_again(tmp_path: Path) -> None:
+    running = session(tmp_path, "security_deposit")
+    running.tell("a story")
+    while isinstance(running.step, Question):
+        running.answer("something")
+    first = running.step
+    assert isinstance(first, EvidenceRequest)
+    running.add_exhibit({"cid": "bafy", "claim": first.claim, "element": first.element})
+
+    assert running.step != first
+    assert (running.state.exhibits[0].claim, running.state.exhibits[0].element) == first.element_key
+    assert first.key not in [step.key for step in finished(running)]
+    running.unlink_exhibit("bafy", first.claim, first.element)
+    assert running.step == first
+
+
+def test_i_have_none_is_an_answer_that_can_be_looked_at_again(tmp_path: Path) -> None:
+    running = session(tmp_path, "security_deposit")
+    running.tell("a story")
+    while isinstance(running.step, Question):
+        running.answer("something")
+    first = running.step
+    assert isinstance(first, EvidenceRequest)
+    running.no_evidence()
+
+    assert running.state.proofs == {first.element_key: "none"}
+    assert running.back() == first
+    running.no_evidence_now()
+    assert running.state.proofs == {first.element_key: "later"}
+
+
 MOVES = st.lists(
     st.one_of(
         st.tuples(st.just("answer"), WORDS),
