@@ -46,6 +46,7 @@ class _Check:
         data = {key: self._section((key,), value) for key, value in given if key != "$schema" and value is not None}
         self._check_ids(data)
         self._check_privacy(data)
+        self._check_session_key(data)
         self._tell_unset(data)
         section = data.setdefault("EVIDENCE", {})
         if isinstance(section, dict):
@@ -149,6 +150,14 @@ class _Check:
         if private and isinstance(replicas, list) and "kubo" in replicas:
             path: Path = ("EVIDENCE", "replicas")
             self._note(path, f'{path_text(path)} names "kubo", and privacy is "local_only"; remove one of the two')
+
+    def _check_session_key(self, data: dict[str, Any]) -> None:
+        """Sessions are sealed with the evidence store's key, so there must be one."""
+        evidence, mediator = (data.get(name) for name in ("EVIDENCE", "MEDIATOR"))
+        wanted = isinstance(mediator, dict) and mediator.get("encrypt_sessions") is True
+        if wanted and not (isinstance(evidence, dict) and evidence.get("key") is not None):
+            path: Path = ("MEDIATOR", "encrypt_sessions")
+            self._note(path, f"{path_text(path)} needs a key; set EVIDENCE.key to env:NAME, keyring or passphrase")
 
     def _tell_unset(self, data: dict[str, Any]) -> None:
         """An unset variable is a problem, except in a backend that the mediator does not use."""

@@ -23,6 +23,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "max_retries": "Tries after the first, for backends that do not set their own.",
         "user_id": "Whose complaints and evidence these are.",
         "state_dir": "Folder of interviews and drafts (default: statefiles of this program).",
+        "encrypt_sessions": "Encrypt interviews with the key of EVIDENCE.key (default: false).",
     },
     "Application": {
         "type": '"cli" (the terminal interview) or "server", alone or in a list.',

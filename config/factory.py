@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from backends.types import Health
     from mediator import Mediator
     from mediator.evidence import EvidenceStore
+    from mediator.sealed_lines import LineSeal
 
 __all__ = ["build_backend", "build_evidence_store", "build_mediator", "preflight_backend"]
 
@@ -77,9 +78,20 @@ def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> M
             state_dir=settings.state_dir if settings and settings.state_dir else state_folder(env),
             user_id=settings.user_id if settings else None,
             privacy=settings.privacy if settings else None,
+            session_seal=(lambda: _session_seal(config, env)) if settings and settings.encrypt_sessions else None,
         )
         opened.pop_all()
     return mediator
+
+
+def _session_seal(config: Config, env: Mapping[str, str]) -> LineSeal:
+    """What encrypts sessions: the key of the evidence store, which is asked for at the first session."""
+    from mediator.sealed_lines import LineSeal
+
+    settings = config.EVIDENCE
+    assert settings.key is not None  # held by the check of the configuration
+    store = state_folder(env) / "evidence" if settings.path is None else settings.path
+    return LineSeal.with_evidence_key(store, settings.key, env)
 
 
 def build_evidence_store(config: Config, *, env: Mapping[str, str] | None = None) -> EvidenceStore:

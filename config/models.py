@@ -35,6 +35,8 @@ class Mediator(Part):
     user_id: Text | None = None
     #: Where interviews and what was learned are kept.
     state_dir: Place | None = None
+    #: Whether sessions are encrypted with the evidence store's key.
+    encrypt_sessions: Flag = False
 
 
 def _application_types(value: Any) -> Any:

@@ -31,6 +31,7 @@ from mediator.viewing import view_of
 
 if TYPE_CHECKING:
     from mediator.evidence import EvidenceStore
+    from mediator.sealed_lines import LineSeal
 
 __all__ = ["Mediator"]
 
@@ -50,9 +51,11 @@ class Mediator:
         user_id: str | None = None,
         privacy: str | None = None,
         today: dt.date | None = None,
+        session_seal: LineSeal | Callable[[], LineSeal] | None = None,
     ) -> None:
         """``backends``: Backend objects or callables from text to text, asked in this order.
 
+        ``session_seal``: what encrypts sessions, or the function that makes it when the first one is opened.
         ``evidence``: a store that its maker closes, or the path or function that opens one when it is needed.
         """
         self.backends = adapt(backends)
@@ -71,6 +74,7 @@ class Mediator:
         self._taxonomy = load_taxonomy()
         self._shelf = Shelf(evidence if evidence is not None else self.state_dir / "evidence")
         self._panel = Panel(self.backends, self._taxonomy, memory=self.state_dir / "checks.json")
+        self._given_seal = session_seal
         self._session: Session | None = None
 
     # -- claims -------------------------------------------------------------------------------
@@ -214,8 +218,12 @@ class Mediator:
     def _sessions(self) -> Path:
         return self.state_dir / "sessions"
 
+    @functools.cached_property
+    def _seal(self) -> LineSeal | None:
+        return self._given_seal() if callable(self._given_seal) else self._given_seal
+
     def _open_session(self, session_id: str | None) -> Session:
-        return Session(self._sessions, Interview(self._taxonomy), self._reread, session_id)
+        return Session(self._sessions, Interview(self._taxonomy), self._reread, session_id, seal=self._seal)
 
     def _reread(self, text: str, before: tuple[str, ClaimReport] | None) -> ClaimReport:
         """Read a session's story; ``before`` is what was read of it already."""

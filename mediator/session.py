@@ -10,18 +10,20 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mediator.claims.report import ClaimReport
 from mediator.contradictions import BOTH, SKIPPED, UNKNOWN
 from mediator.events import Event, EventLog
 from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError
 from mediator.interview import Interview, Progress
-from mediator.sealed_lines import LineSeal
 from mediator.state import AnswerKind, Fold, Key, ProofAnswer, SessionState, question_key
 from mediator.steps import Clarification, EvidenceRequest, Question, Step
 
-__all__ = ["Reader", "Session", "session_ids"]
+if TYPE_CHECKING:
+    from mediator.sealed_lines import LineSeal
+
+__all__ = ["Extract", "Reader", "Session", "session_ids"]
 
 _SUFFIX = ".session.jsonl"
 

@@ -157,6 +157,30 @@ def test_a_mediator_has_the_backends_in_order_and_keeps_evidence(load, tmp_path)
     assert (tmp_path / "kept" / "catalog.sqlite3").is_file()
 
 
+def test_sessions_are_encrypted_with_the_evidence_key(load, tmp_path):
+    config = load(
+        {
+            **MOCKS,
+            "MEDIATOR": {**MOCKS["MEDIATOR"], "state_dir": "state", "encrypt_sessions": True},
+            "EVIDENCE": {"path": "kept", "key": "env:CASE_KEY"},
+        }
+    )
+    mediator = build_mediator(config, env={"CASE_KEY": "ab" * 32})
+    try:
+        mediator.session.hear("he kept my deposit")
+        path = mediator.save()
+    finally:
+        mediator.close()
+
+    assert b"deposit" not in path.read_bytes()
+    assert (tmp_path / "kept" / "keys.json").is_file()
+
+
+def test_encrypted_sessions_need_a_key(load):
+    with pytest.raises(ConfigProblems, match=r"MEDIATOR\.encrypt_sessions needs a key; set EVIDENCE\.key"):
+        load({**MOCKS, "MEDIATOR": {**MOCKS["MEDIATOR"], "encrypt_sessions": True}})
+
+
 def test_the_store_alone_needs_no_backend(load, tmp_path):
     config = load({**MOCKS, "EVIDENCE": {"path": "kept"}})
     with build_evidence_store(config, env={}) as store:
