@@ -135,6 +135,8 @@ def _check_catalog(audit: _Audit) -> list[Content]:
             contents.extend(queries.iter_contents(connection))
             for row in connection.execute(select(pins.c.stored_cid)):
                 _check_pin(audit, row.stored_cid)
+        for cid in audit.parts.drafts.damaged():
+            audit.fault("catalog", f"draft of block {cid}", "the catalog's copy of a block that waits is damaged")
     except (CatalogCorruptError, ValueError, TypeError, KeyError, OverflowError) as error:
         # A damaged page gives values of any type in any column; whatever cannot be read is the fault.
         audit.fault("catalog", "catalog", f"the catalog cannot be read to its end: {error}")

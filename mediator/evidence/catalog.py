@@ -6,16 +6,17 @@ Every write is one transaction together with its custody events, durable when th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from mediator.evidence import schema
-from mediator.evidence.custody import Chain, Unlogged
+from mediator.evidence.committing import GroupCommit, Transaction, Work
+from mediator.evidence.custody import ADD_EVENT, LOCKED_HEAD, SET_HEAD, Chain, Unlogged
 from mediator.evidence.errors import (
     CatalogCorruptError,
     EvidenceError,
@@ -25,8 +26,11 @@ from mediator.evidence.errors import (
     StoreBusyError,
     StoreFormatError,
 )
+from mediator.evidence.statements import Statement
 
 __all__ = ["Catalog"]
+
+_T = TypeVar("_T")
 
 _BUSY_TIMEOUT_S: Final = 60
 _PRAGMAS: Final = (
@@ -34,6 +38,8 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -32768",
     "PRAGMA trusted_schema = OFF",
+    # Removed evidence leaves nothing in unused pages.
+    "PRAGMA secure_delete = ON",
 )
 # SQLite's primary result codes.
 _SQLITE_ERRORS: Final[dict[int, tuple[type[EvidenceError], str]]] = {
@@ -59,8 +65,9 @@ class Catalog:
             raise StoreFormatError(
                 f"no driver for {self.url.drivername}; use sqlite:// or postgresql:// (pip install 'psycopg[binary]')"
             ) from error
+        self._group = GroupCommit(self._transaction)
         try:
-            with _translated():
+            with self._translated():
                 self._check_schema()
         except BaseException:
             self._engine.dispose()
@@ -79,19 +86,49 @@ class Catalog:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view of the catalog."""
-        with _translated(), self._engine.connect() as connection, connection.begin():
+        with self._translated(), self._engine.connect() as connection, connection.begin():
             yield connection
+
+    def first(self, statement: Statement, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Return the first row of one statement."""
+        with self._translated(), closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(*statement.on(self._engine.dialect, values))
+            row: tuple[Any, ...] | None = cursor.fetchone()
+            return row
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Connection, Chain]]:
         """One transaction; its custody events are written with it. One writer at a time."""
-        if self.read_only:
-            raise StorageReadOnlyError("the store is open for reading only")
+        self._check_writable()
         connecting = self._engine.connect().execution_options
-        with _translated(), connecting(evidence_writes=True) as connection, connection.begin():
-            chain = Chain(connection)
+        with self._group.turn, self._translated(), connecting(evidence_writes=True) as connection, connection.begin():
+            chain = Chain(*connection.execute(LOCKED_HEAD).one())
             yield connection, chain
-            chain.store()
+            events = chain.take()
+            if events:
+                connection.execute(ADD_EVENT, events)
+                connection.execute(SET_HEAD, {"new_seq": chain.seq, "new_hash": chain.hash})
+
+    def commit(self, work: Work[_T]) -> _T:
+        """Do a small piece of writing; it is durable when this returns. Threads that come together share the wait."""
+        self._check_writable()
+        return self._group.run(work)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Transaction]:
+        with self._translated(), closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            try:
+                if self.dialect == "sqlite":
+                    cursor.execute("BEGIN IMMEDIATE")
+                transaction = Transaction(cursor, self._engine.dialect)
+                yield transaction
+                transaction.finish()
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
 
     @contextmanager
     def noting(self) -> Iterator[Chain | Unlogged]:
@@ -105,6 +142,20 @@ class Catalog:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise StorageReadOnlyError("the store is open for reading only")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        driver = self._engine.dialect.loaded_dbapi.Error
+        try:
+            yield
+        except DBAPIError as error:
+            raise _typed(error.orig) from error
+        except driver as error:
+            raise _typed(error) from error
 
     def _check_schema(self) -> None:
         with self._engine.connect() as connection:
@@ -165,21 +216,14 @@ def _uri_path(path: str) -> str:
     return quote(os.path.abspath(path))
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise _typed(error) from error
-
-
-def _typed(error: DBAPIError) -> EvidenceError:
-    code = getattr(error.orig, "sqlite_errorcode", None)
+def _typed(error: BaseException | None) -> EvidenceError:
+    """Return the member of the family that names what a driver said."""
+    code = getattr(error, "sqlite_errorcode", None)
     if code is not None:
         kind, advice = _SQLITE_ERRORS.get(code & 0xFF, (StorageError, "the disk refused; check it"))
-        return kind(f"{advice} (SQLite: {error.orig})")
-    state = getattr(error.orig, "sqlstate", None)
-    reason = " ".join(str(error.orig).split())
+        return kind(f"{advice} (SQLite: {error})")
+    state = getattr(error, "sqlstate", None)
+    reason = " ".join(str(error).split())
     if state == "53100":
         return StorageFullError(f"no space is left for the catalog: {reason}")
     if state == "25006":

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mediator.evidence.cid import Cid
 from mediator.evidence.records import CustodyEvent, canonical_json, from_microseconds, to_microseconds
@@ -23,18 +23,18 @@ __all__ = ["GENESIS", "Chain", "Unlogged", "event_from_row", "event_hash", "read
 #: What the first event names as the one before.
 GENESIS: Final = "0" * 64
 
-_INSERT = insert(custody)
-_HEAD = select(custody_head.c.seq, custody_head.c.hash)
-_LOCKED_HEAD = _HEAD.with_for_update()
-_SET_HEAD = update(custody_head)
+#: What a write transaction does with the log: lock its end first, add events, move the end.
+LOCKED_HEAD: Final = select(custody_head.c.seq, custody_head.c.hash).with_for_update()
+ADD_EVENT: Final = insert(custody)
+SET_HEAD: Final = update(custody_head).values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
 
 
 class Chain:
-    """Appends events within one write transaction; ``store_head`` ends it."""
+    """Events that continue the log within one write transaction; whoever made it writes them at its end."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._seq, self._hash = connection.execute(_LOCKED_HEAD).one()
+    def __init__(self, seq: int, last: str) -> None:
+        self.seq = seq
+        self.hash = last
         self._rows: list[dict[str, Any]] = []
 
     def append(
@@ -48,26 +48,24 @@ class Chain:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Add one event."""
-        self._seq += 1
+        self.seq += 1
         row: dict[str, Any] = {
-            "seq": self._seq,
+            "seq": self.seq,
             "at": to_microseconds(at),
             "kind": kind,
             "submission_id": submission_id,
             "cid": cid,
             "actor": actor,
             "details": canonical_json(details if details is not None else {}),
-            "previous": self._hash,
+            "previous": self.hash,
         }
-        self._hash = row["hash"] = event_hash(row)
+        self.hash = row["hash"] = event_hash(row)
         self._rows.append(row)
 
-    def store(self) -> None:
-        """Write what was appended."""
-        if self._rows:
-            self._connection.execute(_INSERT, self._rows)
-            self._connection.execute(_SET_HEAD, {"seq": self._seq, "hash": self._hash})
-            self._rows = []
+    def take(self) -> list[dict[str, Any]]:
+        """Return the events that were appended and forget them."""
+        rows, self._rows = self._rows, []
+        return rows
 
 
 class Unlogged:

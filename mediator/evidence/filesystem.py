@@ -31,6 +31,14 @@ class FileSystem:
         else:
             fcntl.fcntl(fd, _FULL_SYNC)
 
+    def fsync_file(self, path: str) -> None:
+        """Make the content of a file durable that someone else may have written."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self.fsync(fd)
+        finally:
+            os.close(fd)
+
     def close(self, fd: int) -> None:
         """Close a descriptor."""
         os.close(fd)

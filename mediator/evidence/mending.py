@@ -11,12 +11,13 @@ from sqlalchemy import select
 from mediator.evidence import locks, queries, replication
 from mediator.evidence.audit import block_faults
 from mediator.evidence.cid import Cid
+from mediator.evidence.committing import Transaction
 from mediator.evidence.errors import IntegrityError, KeyRequiredError, NotFoundError, ReplicaError
 from mediator.evidence.intake import Progress
 from mediator.evidence.parts import Parts
 from mediator.evidence.queries import Content
 from mediator.evidence.replication import Replica
-from mediator.evidence.schema import contents, pins
+from mediator.evidence.schema import pins
 from mediator.evidence.unixfs import import_chunks, profile_named
 
 __all__ = ["RepairReport", "reencrypt", "repair"]
@@ -103,11 +104,15 @@ def _reencrypt(parts: Parts, content: Content) -> None:
     with parts.open_content(content) as stream, parts.blocks.batch() as batch:
         chunks = iter(lambda: stream.read(profile.chunk_size), b"")
         stored = import_chunks(sealer.seal(chunks), profile, batch.put)
-    with parts.catalog.writing() as (connection, chain):
-        present = connection.execute(select(contents.c.stored_cid).where(contents.c.id == content.id)).scalar()
-        if present != content.stored_cid:
+    key_id = sealer.key_id
+
+    def record(transaction: Transaction) -> None:
+        present = queries.stored_content(transaction, Cid.parse(content.cid))
+        if present is None or present.stored_cid != content.stored_cid:
             return  # removed or re-encrypted by someone else meanwhile; gc takes what we wrote
-        queries.replace_storage(connection, content, str(stored), sealer.key_id)
-        replication.enqueue(connection, parts.replicas, [str(stored)])
-        details = {"from": content.stored_cid, "to": str(stored), "key_id": sealer.key_id}
-        chain.append("re-encrypted", at=parts.clock(), cid=content.cid, actor=parts.actor, details=details)
+        queries.replace_storage(transaction, content, str(stored), key_id)
+        replication.enqueue(transaction, parts.replicas, [str(stored)])
+        details = {"from": content.stored_cid, "to": str(stored), "key_id": key_id}
+        transaction.chain.append("re-encrypted", at=parts.clock(), cid=content.cid, actor=parts.actor, details=details)
+
+    parts.catalog.commit(record)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from mediator.evidence import locks
 from mediator.evidence.blockstores.local import LocalBlockstore
 from mediator.evidence.catalog import Catalog
+from mediator.evidence.drafts import Drafts
 from mediator.evidence.errors import InvalidInputError, PublishRefusedError, StoreFormatError, storage_error
 from mediator.evidence.filesystem import FileSystem
 from mediator.evidence.keys import KeyRing, KeySource, key_source
@@ -44,7 +46,11 @@ def open_parts(
         catalog = Catalog(catalog_url, read_only=read_only)
     else:
         catalog = Catalog.in_file(path / "catalog.sqlite3", read_only=read_only)
-    return Parts(path, catalog, blocks, str(path / "lock"), ring, actor, clock, replicas)
+    drafts = Drafts(catalog, blocks)
+    if not read_only:
+        with locks.shared(str(path / "lock")):
+            drafts.settle_if_possible()
+    return Parts(path, catalog, blocks, str(path / "lock"), ring, actor, clock, drafts, replicas)
 
 
 def create_keys(path: Path, keys: str | KeySource, env: Mapping[str, str], fs: FileSystem | None = None) -> KeyRing:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from mediator.evidence.blockstores.local import LocalBlockstore
 from mediator.evidence.catalog import Catalog
 from mediator.evidence.cid import Cid
+from mediator.evidence.drafts import Drafts
 from mediator.evidence.errors import KeyRequiredError
 from mediator.evidence.keys import KeyRing
 from mediator.evidence.queries import Content
@@ -31,6 +32,7 @@ class Parts:
     keys: KeyRing | None
     actor: str | None
     clock: Callable[[], datetime]
+    drafts: Drafts
     #: Names of the replicas that every submission is queued for.
     replicas: tuple[str, ...] = ()
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert,
 from sqlalchemy.sql.elements import ColumnElement
 
 from mediator.evidence.cid import Cid
+from mediator.evidence.committing import Transaction
 from mediator.evidence.errors import ContentNotFoundError, InvalidInputError, SubmissionNotFoundError
 from mediator.evidence.records import (
     Any_,
@@ -23,8 +24,19 @@ from mediator.evidence.records import (
     to_microseconds,
 )
 from mediator.evidence.schema import contents, pins, submissions
+from mediator.evidence.statements import Statement
 
-__all__ = ["Content", "add_contents", "add_submissions", "find_content", "find_page", "find_record", "iter_contents"]
+__all__ = [
+    "CONTENT_BY_CID",
+    "Content",
+    "add_content",
+    "add_submission",
+    "find_content",
+    "find_page",
+    "find_record",
+    "iter_contents",
+    "stored_content",
+]
 
 _FIELDS: Final = (
     submissions.c.submission_id,
@@ -47,7 +59,22 @@ _RECORDS: Final = select(submissions.c.seq, *_FIELDS).join_from(
     submissions, contents, submissions.c.content_id == contents.c.id
 )
 _ONE_RECORD: Final = _RECORDS.where(submissions.c.submission_id == bindparam("wanted"))
-_CONTENT: Final = select(contents).where(contents.c.cid.in_(bindparam("wanted", expanding=True)))
+#: A content by the one or two texts that its CID has.
+CONTENT_BY_CID: Final = Statement(select(contents).where(contents.c.cid.in_([bindparam("cid_a"), bindparam("cid_b")])))
+_NEW_CONTENT: Final = ("cid", "sha256", "size", "profile", "stored_cid", "key_id")
+_ADD_CONTENT: Final = Statement(
+    insert(contents).values({name: bindparam(name) for name in _NEW_CONTENT}).returning(contents.c.id)
+)
+_REPLACE_STORAGE: Final = Statement(
+    update(contents)
+    .where(contents.c.id == bindparam("wanted"))
+    .values(stored_cid=bindparam("new_cid"), key_id=bindparam("new_key"))
+)
+_ADD_SUBMISSION: Final = Statement(
+    insert(submissions).values(
+        {column.name: bindparam(column.name) for column in submissions.c if column.name != "seq"}
+    )
+)
 _MAX_PAGE: Final = 10_000
 
 
@@ -66,8 +93,14 @@ class Content:
 
 def find_content(connection: Connection, cid: Cid) -> Content | None:
     """Return the content with this CID, in whichever version it was recorded."""
-    row = connection.execute(_CONTENT, {"wanted": list(cid.spellings())}).first()
+    row = connection.execute(CONTENT_BY_CID.core, spelled(cid)).first()
     return Content(**row._mapping) if row else None
+
+
+def spelled(cid: Cid) -> dict[str, str]:
+    """Return the parameters of ``CONTENT_BY_CID``."""
+    texts = cid.spellings()
+    return {"cid_a": texts[0], "cid_b": texts[-1]}
 
 
 def get_content(connection: Connection, cid: Cid) -> Content:
@@ -89,34 +122,30 @@ def find_pin(connection: Connection, cid: Cid) -> Content | None:
     return None if row is None else Content(0, row.stored_cid, "", 0, "", row.stored_cid, None)
 
 
-def add_contents(connection: Connection, fresh: Mapping[Cid, Content]) -> dict[Cid, Content]:
-    """Record the contents that are not there; return the rows that count. Their ``id`` is not used."""
-    present = _present(connection, list(fresh))
-    missing = [content for cid, content in fresh.items() if cid not in present]
-    if missing:
-        columns = [name for name in Content.__slots__ if name != "id"]
-        connection.execute(insert(contents), [{name: getattr(row, name) for name in columns} for row in missing])
-        present |= _present(connection, [Cid.parse(content.cid) for content in missing])
-    return present
+def stored_content(transaction: Transaction, cid: Cid) -> Content | None:
+    """Return the content with this CID, within a write transaction."""
+    row = transaction.first(CONTENT_BY_CID, spelled(cid))
+    return None if row is None else Content(*row)
 
 
-def _present(connection: Connection, cids: Sequence[Cid]) -> dict[Cid, Content]:
-    texts = [text for cid in cids for text in cid.spellings()]
-    rows = connection.execute(_CONTENT, {"wanted": texts})
-    return {Cid.parse(row.cid): Content(**row._mapping) for row in rows}
+def add_content(transaction: Transaction, fresh: Content) -> Content:
+    """Record a content that is not there; return it with its number."""
+    values = {name: getattr(fresh, name) for name in Content.__slots__ if name != "id"}
+    row = transaction.first(_ADD_CONTENT, values)
+    if row is None:
+        raise AssertionError("an insert that returns its number returned none")
+    return replace(fresh, id=row[0])
 
 
-def replace_storage(connection: Connection, content: Content, stored_cid: str, key_id: str | None) -> Content:
+def replace_storage(transaction: Transaction, content: Content, stored_cid: str, key_id: str | None) -> Content:
     """Let a content be stored as other blocks from now on."""
-    values = {"stored_cid": stored_cid, "key_id": key_id}
-    connection.execute(update(contents).where(contents.c.id == content.id).values(values))
+    transaction.run(_REPLACE_STORAGE, {"wanted": content.id, "new_cid": stored_cid, "new_key": key_id})
     return replace(content, stored_cid=stored_cid, key_id=key_id)
 
 
-def add_submissions(connection: Connection, rows: Sequence[tuple[int, EvidenceRecord]]) -> None:
-    """Record submissions, each with the number of its content."""
-    if rows:
-        connection.execute(insert(submissions), [_submission_values(number, record) for number, record in rows])
+def add_submission(transaction: Transaction, content_id: int, record: EvidenceRecord) -> None:
+    """Record a submission of a content."""
+    transaction.run(_ADD_SUBMISSION, _submission_values(content_id, record))
 
 
 def _submission_values(content_id: int, record: EvidenceRecord) -> dict[str, Any]:

@@ -11,16 +11,25 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from mediator.evidence.cid import Cid
+from mediator.evidence.committing import Transaction
 from mediator.evidence.errors import IntegrityError, NotFoundError, ReplicaError, ReplicaRejectedError, StorageError
 from mediator.evidence.parts import Parts
 from mediator.evidence.reader import blocks_of
 from mediator.evidence.schema import contents, queue
+from mediator.evidence.statements import Statement
 
 __all__ = ["Replica", "ReplicationReport", "Replicator", "all_stored", "drain", "enqueue", "waiting"]
 
+
+_QUEUED: Final = Statement(
+    select(queue.c.id).where(queue.c.replica == bindparam("replica"), queue.c.stored_cid == bindparam("stored_cid"))
+)
+_ENQUEUE: Final = Statement(
+    insert(queue).values({name: bindparam(name) for name in ("replica", "stored_cid", "attempts", "last_error")})
+)
 
 _FIRST_PAUSE_S: Final = 1.0
 _LAST_PAUSE_S: Final = 300.0
@@ -56,19 +65,14 @@ class ReplicationReport:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def enqueue(connection: Connection, replicas: Iterable[str], stored_cids: Iterable[str]) -> None:
+def enqueue(transaction: Transaction, replicas: Iterable[str], stored_cids: Iterable[str]) -> None:
     """Note, in the transaction of a submission, what each replica has to be given."""
     cids = sorted(set(stored_cids))
     for replica in replicas:
-        present = select(queue.c.stored_cid).where(queue.c.replica == replica, queue.c.stored_cid.in_(cids))
-        known = set(connection.execute(present).scalars())
-        rows = [
-            {"replica": replica, "stored_cid": cid, "attempts": 0, "last_error": None}
-            for cid in cids
-            if cid not in known
-        ]
-        if rows:
-            connection.execute(insert(queue), rows)
+        for cid in cids:
+            wanted = {"replica": replica, "stored_cid": cid}
+            if transaction.first(_QUEUED, wanted) is None:
+                transaction.run(_ENQUEUE, wanted | {"attempts": 0, "last_error": None})
 
 
 def waiting(connection: Connection, replica: str) -> int:

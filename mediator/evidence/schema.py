@@ -20,10 +20,21 @@ from sqlalchemy import (
     Text,
 )
 
-__all__ = ["REVISION", "contents", "custody", "custody_head", "holds", "metadata", "pins", "queue", "submissions"]
+__all__ = [
+    "REVISION",
+    "contents",
+    "custody",
+    "custody_head",
+    "fresh_blocks",
+    "holds",
+    "metadata",
+    "pins",
+    "queue",
+    "submissions",
+]
 
 #: The migration that makes the tables below.
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -141,4 +152,15 @@ queue = Table(
     Column("attempts", Integer, nullable=False),
     Column("last_error", Text),
     Index(None, "replica", "stored_cid", unique=True),
+)
+
+#: Blocks whose files nobody has waited for yet: until the disk has them, they are on disk here. Numbers are
+#: never used twice (AUTOINCREMENT), so whoever removes what it saw settled removes nothing newer.
+fresh_blocks = Table(
+    "fresh_blocks",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("multihash", LargeBinary, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
 )

@@ -15,7 +15,10 @@ __all__ = ["StoreStat", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class StoreStat:
-    """Counts and sizes. ``head`` is the hash of the last custody event."""
+    """Counts and sizes. ``drafts`` are blocks that are on disk in the catalog and not yet as files.
+
+    ``head`` is the hash of the last custody event.
+    """
 
     path: str
     catalog: str
@@ -25,6 +28,7 @@ class StoreStat:
     content_bytes: int
     blocks: int
     block_bytes: int
+    drafts: int
     pins: int
     holds: int
     waiting: int
@@ -56,6 +60,7 @@ def measure(parts: Parts) -> StoreStat:
         content_bytes=int(size),
         blocks=len(sizes),
         block_bytes=sum(sizes),
+        drafts=parts.drafts.waiting(),
         pins=count["pins"],
         holds=held,
         waiting=count["queue"],

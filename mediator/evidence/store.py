@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
-from mediator.evidence import opening, queries, submitting
+from mediator.evidence import locks, opening, queries, submitting
 from mediator.evidence.cid import Cid
 from mediator.evidence.errors import SourceError, StorageReadOnlyError, StoreClosedError
 from mediator.evidence.filesystem import FileSystem
@@ -190,10 +190,8 @@ class EvidenceStore(Upkeep):
         """
         self._check_open()
         wanted = Cid.parse(cid)
-        with self._parts.catalog.reading() as connection:
-            content = queries.find_content(connection, wanted) or queries.find_pin(connection, wanted)
-        if content is None:
-            raise queries.unknown_content(wanted)
+        row = self._parts.catalog.first(queries.CONTENT_BY_CID, queries.spelled(wanted))
+        content = queries.Content(*row) if row is not None else self._pinned(wanted)
         stream = self._parts.open_content(content)
         self._note("read", cid=content.cid)
         return stream
@@ -280,6 +278,9 @@ class EvidenceStore(Upkeep):
             self._replicator.close()
         for replica in self._replicas:
             replica.close()
+        if not self.read_only:
+            with locks.shared(self._parts.lock_path):
+                self._parts.drafts.settle_if_possible()
         self._parts.blocks.close()
         self._parts.catalog.close()
 
@@ -291,9 +292,17 @@ class EvidenceStore(Upkeep):
     ) -> None:
         self.close()
 
+    def _pinned(self, cid: Cid) -> queries.Content:
+        with self._parts.catalog.reading() as connection:
+            content = queries.find_pin(connection, cid)
+        if content is None:
+            raise queries.unknown_content(cid)
+        return content
+
     def _note(self, kind: str, **what: Any) -> None:
-        with self._parts.catalog.noting() as chain:
-            chain.append(kind, at=self._parts.clock(), actor=self._parts.actor, **what)
+        parts = self._parts
+        if not self.read_only:
+            parts.catalog.commit(lambda tx: tx.chain.append(kind, at=parts.clock(), actor=parts.actor, **what))
 
     def _check_open(self) -> None:
         if self._closed:

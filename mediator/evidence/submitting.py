@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from mediator.evidence import locks, queries, replication
 from mediator.evidence.audit import block_faults
 from mediator.evidence.cid import Cid
+from mediator.evidence.committing import Transaction
 from mediator.evidence.custody import Chain
 from mediator.evidence.errors import SourceError
 from mediator.evidence.intake import (
@@ -47,20 +46,24 @@ def commit(
     for item in items:
         checked(item)
     with locks.shared(parts.lock_path):
-        staged = _stage(parts, profile, items, on_error, progress)
+        parts.drafts.settle_if_due()
+        staged, fresh = _stage(parts, profile, items, on_error, progress)
         if on_staged is not None:
             for item, content in staged:
                 on_staged(item, content)
         broken = _broken_copies(parts, [content for _, content in staged])
-        with parts.catalog.writing() as (connection, chain):
-            contents = _add_contents(connection, profile, [content for _, content in staged], broken)
-            records = [_record_of(item, content, contents[content.cid], parts.clock()) for item, content in staged]
-            queries.add_submissions(connection, [(contents[Cid.parse(record.cid)].id, record) for record in records])
-            for record in records:
-                _log(chain, parts, record)
-            replication.enqueue(connection, parts.replicas, {record.stored_cid for record in records})
-        for record, (_, content) in zip(records, staged, strict=True):
-            _drop_duplicate(parts, record, content)
+
+        def record(transaction: Transaction) -> list[EvidenceRecord]:
+            left = set(broken)  # a copy: this may be run again
+            records = [_recorded(transaction, parts, profile, *pair, left) for pair in staged]
+            parts.drafts.keep(transaction, _needed(fresh, staged, records))
+            replication.enqueue(transaction, parts.replicas, {one.stored_cid for one in records})
+            return records
+
+        records = parts.catalog.commit(record)
+        parts.drafts.note(fresh)
+        for one, (_, content) in zip(records, staged, strict=True):
+            _drop_duplicate(parts, one, content)
     return records
 
 
@@ -70,10 +73,11 @@ def _stage(
     items: Iterable[Submission],
     on_error: OnError | None,
     progress: Progress | None,
-) -> list[tuple[Submission, Staged]]:
+) -> tuple[list[tuple[Submission, Staged]], list[tuple[bytes, bytes]]]:
+    """Bring the blocks to the disk or, when they are few, into a draft; return what to record, and the draft."""
     sealer = None if parts.keys is None else parts.keys.sealer()
     staged: list[tuple[Submission, Staged]] = []
-    with parts.blocks.batch() as batch:
+    with parts.blocks.drafting(parts.drafts.most_bytes) as batch:
         for item in items:
             try:
                 with open_source(item.source, follow=item.follow_links) as opened:
@@ -84,7 +88,20 @@ def _stage(
                 on_error(item, error)
                 continue
             staged.append((item, content))
-    return staged
+    return staged, batch.fresh
+
+
+def _needed(
+    fresh: list[tuple[bytes, bytes]], staged: Sequence[tuple[Submission, Staged]], records: Sequence[EvidenceRecord]
+) -> list[tuple[bytes, bytes]]:
+    """Return the drafts without the encrypted copies of what is stored already: those are thrown away."""
+    unused = {
+        cid.multihash
+        for record, (_, content) in zip(records, staged, strict=True)
+        if record.stored_cid != str(content.stored_cid)
+        for cid in content.own_blocks
+    }
+    return [block for block in fresh if block[0] not in unused] if unused else fresh
 
 
 def _broken_copies(parts: Parts, staged: Iterable[Staged]) -> set[Cid]:
@@ -93,28 +110,29 @@ def _broken_copies(parts: Parts, staged: Iterable[Staged]) -> set[Cid]:
     for content in staged:
         if content.key_id is None:
             continue  # the same blocks: storing them healed them
-        with parts.catalog.reading() as connection:
-            earlier = queries.find_content(connection, content.cid)
-        if earlier is not None and any(block_faults(parts.blocks.get, Cid.parse(earlier.stored_cid))):
+        row = parts.catalog.first(queries.CONTENT_BY_CID, queries.spelled(content.cid))
+        if row is not None and any(block_faults(parts.blocks.get, Cid.parse(queries.Content(*row).stored_cid))):
             broken.add(content.cid)
     return broken
 
 
-def _add_contents(
-    connection: Connection, profile: Profile, staged: Sequence[Staged], broken: set[Cid]
-) -> dict[Cid, queries.Content]:
-    """Record what is not there yet; return how each content is stored from now on."""
-    fresh = {
-        content.cid: queries.Content(
-            0, str(content.cid), content.sha256, content.size, profile.name, str(content.stored_cid), content.key_id
+def _recorded(
+    transaction: Transaction, parts: Parts, profile: Profile, item: Submission, staged: Staged, broken: set[Cid]
+) -> EvidenceRecord:
+    """Record one submission, and its content where that is new."""
+    content = queries.stored_content(transaction, staged.cid)
+    if content is None:
+        fresh = queries.Content(
+            0, str(staged.cid), staged.sha256, staged.size, profile.name, str(staged.stored_cid), staged.key_id
         )
-        for content in staged
-    }
-    present = queries.add_contents(connection, fresh)
-    for cid in broken:
-        new = fresh[cid]
-        present[cid] = queries.replace_storage(connection, present[cid], new.stored_cid, new.key_id)
-    return present
+        content = queries.add_content(transaction, fresh)
+    elif staged.cid in broken and content.stored_cid != str(staged.stored_cid):
+        content = queries.replace_storage(transaction, content, str(staged.stored_cid), staged.key_id)
+        broken.discard(staged.cid)
+    record = _record_of(item, staged, content, parts.clock())
+    queries.add_submission(transaction, content.id, record)
+    _log(transaction.chain, parts, record)
+    return record
 
 
 def _record_of(item: Submission, staged: Staged, content: queries.Content, now: datetime) -> EvidenceRecord:

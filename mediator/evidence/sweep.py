@@ -38,6 +38,8 @@ class GcReport:
 def collect(parts: Parts, *, dry_run: bool = True, wait: float = _WAIT_S) -> GcReport:
     """Find, and unless ``dry_run`` remove, what nothing needs. Nobody submits meanwhile."""
     with locks.exclusive(parts.lock_path, wait):
+        if not dry_run:
+            parts.drafts.settle()  # what is a draft comes back when it is settled, removed or not
         unused, roots = _roots(parts)
         needed = _needed(parts, roots)
         garbage = [multihash for multihash in parts.blocks.multihashes() if multihash not in needed]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mediator.evidence import holds, mending, opening, replication, transfer
+from mediator.evidence import holds, locks, mending, opening, replication, transfer
 from mediator.evidence.audit import VerifyReport, verify
 from mediator.evidence.bag import BagReport, export_bag
 from mediator.evidence.cid import Cid
@@ -114,6 +114,15 @@ class Upkeep(ABC):
         self._check_writable()
         return collect(self._parts, dry_run=dry_run)
 
+    def settle(self) -> int:
+        """Wait until every block lies in its file, durable there too; return how many were still to be.
+
+        Nobody needs to call this for safety. A backup of the blocks alone, without the catalog, does.
+        """
+        self._check_writable()
+        with locks.shared(self._parts.lock_path):
+            return self._parts.drafts.settle()
+
     # -- replicas
 
     def repair(self) -> RepairReport:
@@ -129,8 +138,9 @@ class Upkeep(ABC):
     def queue_everything(self) -> None:
         """Queue all contents for the replicas: for a replica that joins a store that is in use."""
         self._check_writable()
-        with self._parts.catalog.writing() as (connection, _):
-            replication.enqueue(connection, self._parts.replicas, replication.all_stored(connection))
+        with self._parts.catalog.reading() as connection:
+            stored = replication.all_stored(connection)
+        self._parts.catalog.commit(lambda tx: replication.enqueue(tx, self._parts.replicas, stored))
 
     def publish(self, cid: Cid | str | bytes, *, agreed: bool = False, address: str | None = None) -> None:
         """Give an IPFS node a content in the clear, from where anyone who knows the CID can fetch it.

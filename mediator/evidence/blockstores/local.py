@@ -2,6 +2,9 @@
 
 A block is written to a temporary file, synced, renamed, and its directory is synced before anyone is
 told that it is there. A process killed at any point leaves at most a file in ``.temp``.
+
+The one exception is ``drafting``: the few blocks of a small submission get their files without waiting, and the
+caller keeps them on disk elsewhere until a ``batch`` of the same blocks has settled them.
 """
 
 from __future__ import annotations
@@ -9,34 +12,26 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import queue
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 from uuid import uuid4
 
 from mediator.evidence.blockstores.base import Batch, Blockstore
+from mediator.evidence.blockstores.batches import BatchWriter, Draft
 from mediator.evidence.cid import Cid
 from mediator.evidence.dagpb import MAX_BLOCK
-from mediator.evidence.errors import BlockNotFoundError, StoreFormatError, storage_error
+from mediator.evidence.errors import BlockCorruptError, BlockNotFoundError, StoreFormatError, storage_error
 from mediator.evidence.filesystem import FileSystem
 
 __all__ = ["LocalBlockstore"]
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
 _SHARDING: Final = "/repo/flatfs/shard/v1/next-to-last/2\n"
 _SUFFIX: Final = ".data"
-# Blocks in flight in one batch: bounds memory to this many times the chunk size, and keeps the disk busy
-# while the next chunk is hashed.
-_IN_FLIGHT: Final = 24
 _WRITERS: Final = 12
-# Starting threads costs more than writing this many small blocks one after the other.
-_INLINE_BYTES: Final = 128 * 1024
 
 
 class LocalBlockstore(Blockstore):
@@ -47,6 +42,8 @@ class LocalBlockstore(Blockstore):
         self._temp = os.path.join(self._root, ".temp")
         self._fs = fs if fs is not None else FileSystem()
         self._synced_shards: set[str] = set()
+        #: Where a block is looked for whose file is missing or damaged: a power cut may take what was drafted.
+        self.spare: Callable[[bytes], bytes | None] = lambda multihash: None
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -88,13 +85,36 @@ class LocalBlockstore(Blockstore):
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
-        writer = _Writer(self)
+        writer = BatchWriter(self._write, self._sync_names, self._executor, self._root)
         try:
             yield writer
             writer.finish()
         except BaseException:
             writer.abandon()
             raise
+
+    @contextmanager
+    def drafting(self, most: int) -> Iterator[Draft]:
+        """Like ``batch``, but up to ``most`` bytes of blocks get files that nothing was waited for.
+
+        They are the draft's ``fresh`` blocks, and the caller's to keep; with more bytes than that there are none.
+        """
+        draft = Draft(self._write_soon, most, self._write, self._sync_names, self._executor, self._root)
+        try:
+            yield draft
+            draft.finish()
+        except BaseException:
+            draft.abandon()
+            raise
+
+    def get(self, cid: Cid) -> bytes:
+        try:
+            return super().get(cid)
+        except (BlockNotFoundError, BlockCorruptError):
+            spare = self.spare(cid.multihash)
+            if spare is None or not cid.matches(spare):
+                raise
+            return spare
 
     def delete(self, cid: Cid) -> bool:
         path = self._path(cid.multihash)
@@ -168,13 +188,14 @@ class LocalBlockstore(Blockstore):
         name = base64.b32encode(multihash).decode("ascii").rstrip("=")
         return os.path.join(self._root, name[-3:-1], name + _SUFFIX)
 
-    def _write_temporary(self, data: bytes) -> str:
+    def _write_temporary(self, data: bytes, *, sync: bool = True) -> str:
         path = os.path.join(self._temp, uuid4().hex)
         fd = self._fs.create(path)
         try:
             try:
                 self._fs.write_all(fd, data)
-                self._fs.fsync(fd)
+                if sync:
+                    self._fs.fsync(fd)
             finally:
                 self._fs.close(fd)
         except OSError:
@@ -183,8 +204,11 @@ class LocalBlockstore(Blockstore):
             raise
         return path
 
-    def _write(self, multihash: bytes, data: bytes) -> str:
-        """Write one block unless an undamaged copy is there; return the directory whose names must be synced."""
+    def _write(self, multihash: bytes, data: bytes, *, sync: bool = True) -> str:
+        """Write one block unless an undamaged copy is there; return the directory whose names must be synced.
+
+        A copy that is there may be a draft that nobody waited for, so it is synced like a new one.
+        """
         path = self._path(multihash)
         shard = os.path.dirname(path)
         if shard not in self._synced_shards:
@@ -192,10 +216,12 @@ class LocalBlockstore(Blockstore):
                 self._fs.make_dir(shard)
         try:
             if self._fs.read(path, len(data)) == data:
+                if sync:
+                    self._fs.fsync_file(path)
                 return shard
         except FileNotFoundError:
             pass
-        temporary = self._write_temporary(data)
+        temporary = self._write_temporary(data, sync=sync)
         try:
             self._fs.rename(temporary, path)
         except OSError:
@@ -204,13 +230,20 @@ class LocalBlockstore(Blockstore):
             raise
         return shard
 
+    def _write_soon(self, multihash: bytes, data: bytes) -> str:
+        return self._write(multihash, data, sync=False)
+
     def _sync_names(self, shards: set[str]) -> None:
         """Make the names of blocks durable, and those of shards that this process has not seen before.
 
         Also when a shard was there: another process may have made it and not yet synced its name.
         """
-        for shard in shards:
-            self._fs.fsync_dir(shard)
+        if len(shards) < _WRITERS:
+            for shard in shards:
+                self._fs.fsync_dir(shard)
+        else:
+            for future in [self._executor().submit(self._fs.fsync_dir, shard) for shard in shards]:
+                future.result()
         if not shards <= self._synced_shards:
             self._fs.fsync_dir(self._root)
             self._synced_shards |= shards
@@ -220,50 +253,6 @@ class LocalBlockstore(Blockstore):
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="evidence-blocks")
             return self._pool
-
-
-class _Writer:
-    """One batch: the first blocks inline, further ones in threads with a bound on what is in flight."""
-
-    def __init__(self, store: LocalBlockstore) -> None:
-        self._store = store
-        self._inline_left = _INLINE_BYTES
-        self._dirty: set[str] = set()
-        self._futures: queue.SimpleQueue[Future[str]] = queue.SimpleQueue()
-        self._pending = 0
-
-    def put(self, cid: Cid, data: bytes) -> None:
-        if cid.is_identity:
-            return
-        if self._inline_left > 0:
-            self._inline_left -= max(len(data), _INLINE_BYTES // 4)
-            self._dirty.add(self._attempt(self._store._write, cid.multihash, data))
-            return
-        if self._pending >= _IN_FLIGHT:
-            self._collect()
-        self._futures.put(self._store._executor().submit(self._store._write, cid.multihash, data))
-        self._pending += 1
-
-    def finish(self) -> None:
-        while self._pending:
-            self._collect()
-        self._attempt(self._store._sync_names, self._dirty)
-
-    def abandon(self) -> None:
-        """Wait for what is in flight; its errors do not matter, one is being raised already."""
-        while self._pending:
-            self._pending -= 1
-            self._futures.get().exception()
-
-    def _collect(self) -> None:
-        self._pending -= 1
-        self._dirty.add(self._attempt(self._futures.get().result))
-
-    def _attempt(self, call: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
-        try:
-            return call(*args, **options)
-        except OSError as error:
-            raise storage_error(error, "write a block below", self._store._root) from error
 
 
 def _multihash(name: str) -> bytes:

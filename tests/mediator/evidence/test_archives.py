@@ -156,6 +156,7 @@ def test_an_export_never_overwrites_and_leaves_nothing_half_written(plain, tmp_p
 
     with pytest.raises(InvalidInputError, match="exists"):
         plain.export_car([record.cid], tmp_path / "x.car")
+    plain.settle()
     (block,) = plain.path.glob("blocks/*/*.data")
     block.write_bytes(b"damaged")
     with pytest.raises(Exception, match="damaged"):

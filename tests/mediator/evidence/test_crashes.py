@@ -113,8 +113,6 @@ def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path, forker, s
 class FailingFileSystem(FileSystem):
     """Fails the call with a given number, in the way that is asked for; the calls before and after work."""
 
-    CALLS = ("create", "write", "fsync", "rename", "make_dir", "fsync_dir")
-
     def __init__(self):
         self.count = 0
         self.fail_at = None
@@ -139,6 +137,10 @@ class FailingFileSystem(FileSystem):
     def fsync(self, fd):
         self._step("fsync")
         super().fsync(fd)
+
+    def fsync_file(self, path):
+        self._step("fsync_file")
+        super().fsync_file(path)
 
     def rename(self, source, target):
         self._step("rename")
@@ -178,8 +180,9 @@ def error_of(store, content):
         for code in CODES
     ],
 )
-def test_every_failing_system_call_is_a_typed_error_and_leaves_the_store_consistent(tmp_path, key_source, code):
-    content = random.Random(1).randbytes(600_000)
+@pytest.mark.parametrize("size", [500, 600_000], ids=["draft", "batch"])
+def test_every_failing_system_call_is_a_typed_error_and_leaves_the_store_consistent(tmp_path, key_source, code, size):
+    content = random.Random(1).randbytes(size)
     fs = FailingFileSystem()
     with EvidenceStore(tmp_path / "s", key_source=key_source, profile="kubo-v1", fs=fs) as store:
         kept = store.submit(b"acknowledged before", type="document")

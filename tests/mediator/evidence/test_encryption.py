@@ -61,6 +61,7 @@ def test_the_same_bytes_are_stored_once_although_each_encryption_differs(tmp_pat
 def test_a_damaged_copy_is_replaced_when_the_bytes_are_submitted_again(tmp_path):
     with EvidenceStore(tmp_path / "s", key_source=having(SECRET)) as store:
         first = store.submit(MARK, type="document")
+        store.settle()
         (block,) = store.path.glob("blocks/*/*.data")
         block.write_bytes(b"damaged")
         second = store.submit(MARK, type="document")

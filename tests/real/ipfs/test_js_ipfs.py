@@ -154,6 +154,7 @@ def test_what_is_damaged_here_is_repaired_from_the_node(node, tmp_path):
 def test_what_nobody_has_is_reported_as_lost(node, tmp_path):
     with open_with_node(tmp_path / "s", node) as store:
         record = store.submit(os.urandom(100), type="document")
+        store.settle()
         (file,) = (tmp_path / "s").glob("blocks/*/*.data")
         file.unlink()
 
