@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, Final, Self
 
-from mediator.evidence import locks, opening, queries, submitting
+from mediator.evidence import locks, opening, submitting
 from mediator.evidence.cid import Cid
 from mediator.evidence.errors import SourceError, StorageReadOnlyError, StoreClosedError
 from mediator.evidence.filesystem import FileSystem
 from mediator.evidence.intake import Progress, Submission
 from mediator.evidence.keys import KeySource
-from mediator.evidence.records import ANY, Any_, EvidenceRecord, Page
+from mediator.evidence.reading import Reading
+from mediator.evidence.records import EvidenceRecord
 from mediator.evidence.replication import Replica, Replicator
 from mediator.evidence.sources import Source
 from mediator.evidence.submitting import OnError, OnStaged
@@ -38,7 +41,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class EvidenceStore(Upkeep):
+class EvidenceStore(Reading, Upkeep):
     """Evidence in a directory. Use it as a context manager, from any number of threads and processes.
 
     ``key_source`` is ``env:NAME``, ``keyring``, ``passphrase`` or a function; once there is one, contents are
@@ -69,6 +72,7 @@ class EvidenceStore(Upkeep):
         self.privacy = opening.checked_privacy(privacy, replicas)
         self.read_only = opening.is_read_only(self.path) if read_only is None else read_only
         self._closed = False
+        self._original = self
         self._kubo_address = kubo_address
         self._env = os.environ if env is None else env
         self._replicas = opening.open_replicas(replicas, kubo_address, self._env)
@@ -181,97 +185,22 @@ class EvidenceStore(Upkeep):
             self._replicator.wake()
         return records
 
-    # -- reading
-
-    def open(self, cid: Cid | str | bytes) -> BinaryIO:
-        """Return a seekable stream over a content; every block is verified as it is read.
-
-        The read is a custody event, on disk before the first byte is handed out.
-        """
-        self._check_open()
-        wanted = Cid.parse(cid)
-        row = self._parts.catalog.first(queries.CONTENT_BY_CID, queries.spelled(wanted))
-        content = queries.Content(*row) if row is not None else self._pinned(wanted)
-        stream = self._parts.open_content(content)
-        self._note("read", cid=content.cid)
-        return stream
-
-    def read(self, cid: Cid | str | bytes) -> bytes:
-        """Return a whole content."""
-        with self.open(cid) as stream:
-            return stream.read()
-
-    def record(self, submission_id: str) -> EvidenceRecord:
-        """Return one submission; SubmissionNotFoundError."""
-        self._check_open()
-        with self._parts.catalog.reading() as connection:
-            return queries.find_record(connection, submission_id)
-
-    def records(
-        self,
-        *,
-        cid: Cid | str | bytes | None = None,
-        owner: str | Any_ | None = ANY,
-        complaint: str | Any_ | None = ANY,
-        claim_type: str | Any_ | None = ANY,
-        element: str | Any_ | None = ANY,
-        type: str | Any_ = ANY,
-        media_type: str | Any_ = ANY,
-        file_name: str | Any_ | None = ANY,
-        sha256: str | Any_ = ANY,
-        stored_cid: str | Any_ = ANY,
-        text: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 100,
-        after: str | None = None,
-    ) -> Page:
-        """Return submissions that match everything given, oldest first.
-
-        ``owner=None`` asks for what belongs to nobody in particular; leaving it out asks for all.
-        ``text`` is searched for in descriptions; ``metadata`` must be contained in what was recorded.
-        """
-        self._check_open()
-        equal = {
-            "owner": owner,
-            "complaint": complaint,
-            "claim_type": claim_type,
-            "element": element,
-            "type": type,
-            "media_type": media_type,
-            "file_name": file_name,
-            "sha256": sha256,
-            "stored_cid": stored_cid,
-        }
-        with self._parts.catalog.reading() as connection:
-            return queries.find_page(
-                connection,
-                cid=None if cid is None else Cid.parse(cid),
-                equal=equal,
-                text=text,
-                metadata=metadata,
-                since=since,
-                until=until,
-                limit=limit,
-                after=after,
-            )
-
-    def all_records(self, **filters: Any) -> Iterator[EvidenceRecord]:
-        """Yield every record that ``records`` finds with the same filters, page after page."""
-        after = None
-        while True:
-            page = self.records(**filters, limit=1000, after=after)
-            yield from page
-            after = page.next
-            if after is None:
-                return
-
     # -- life
+
+    def acting_as(self, actor: str) -> Self:
+        """Return the same store for another person: what is done through it is theirs in the custody log.
+
+        It is open as long as this one is, and closing it does nothing.
+        """
+        self._check_open()
+        other = copy(self)
+        other._parts = replace(self._parts, actor=actor)
+        other._original = self._original
+        return other
 
     def close(self) -> None:
         """Release files and connections; what was acknowledged is on disk already."""
-        if self._closed:
+        if self._closed or self._original is not self:
             return
         self._closed = True
         if self._replicator is not None:
@@ -292,20 +221,13 @@ class EvidenceStore(Upkeep):
     ) -> None:
         self.close()
 
-    def _pinned(self, cid: Cid) -> queries.Content:
-        with self._parts.catalog.reading() as connection:
-            content = queries.find_pin(connection, cid)
-        if content is None:
-            raise queries.unknown_content(cid)
-        return content
-
     def _note(self, kind: str, **what: Any) -> None:
         parts = self._parts
         if not self.read_only:
             parts.catalog.commit(lambda tx: tx.chain.append(kind, at=parts.clock(), actor=parts.actor, **what))
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._original._closed:
             raise StoreClosedError("the evidence store is closed; open it again")
 
     def _check_writable(self) -> None:

@@ -67,13 +67,13 @@ def forker():
         process.stdin.close()
 
 
-def run_and_kill(forker, path, secret, seed, delay):
-    """Return what the child acknowledged before it was killed."""
+def run_and_kill(forker, path, secret, seed, patience, delay):
+    """Return what the child acknowledged before it was killed: ``delay`` seconds after ``patience`` submissions."""
     said = path.with_suffix(".said")
     said.write_bytes(b"")
     forker.stdin.write(f"{path}\t{secret}\t{seed}\t{said}\n")
     child = int(forker.stdout.readline())
-    while not said.stat().st_size:
+    while said.read_bytes().count(b"\n") <= patience:
         time.sleep(0.002)
     time.sleep(delay)
     os.kill(child, signal.SIGKILL)
@@ -101,7 +101,8 @@ def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path, forker, s
         acknowledged = []
         for _ in range(10):
             seed = randomness.randrange(10**9) // 10 * 10 + randomness.randrange(2)
-            acknowledged += run_and_kill(forker, path, secret, seed, randomness.random() * 0.15)
+            patience, delay = randomness.randrange(4), randomness.random() * 0.1
+            acknowledged += run_and_kill(forker, path, secret, seed, patience, delay)
             check_everything(path, secret, acknowledged[-8:])
         check_everything(path, secret, acknowledged)
         with EvidenceStore(path, key_source=(lambda new: secret) if secret else None) as store:

@@ -449,3 +449,29 @@ def test_threads_that_submit_at_once_are_all_recorded(store):
     assert len(list(store.all_records())) == 100
     assert store.verify().ok
     assert store.gc().blocks == 0
+
+
+def test_a_content_is_there_for_its_owner_and_for_nobody_else(store):
+    mine = store.submit(b"mine", type="document", owner="ana")
+    nobodys = store.submit(b"nobody's", type="document")
+
+    assert store.read(mine.cid, owner="ana") == b"mine"
+    assert store.read(mine.cid) == b"mine"
+    assert store.read(nobodys.cid, owner=None) == b"nobody's"
+    for cid, owner in ((mine.cid, "eve"), (mine.cid, None), (nobodys.cid, "ana")):
+        with pytest.raises(ContentNotFoundError):
+            store.open(cid, owner=owner)
+    assert [event.kind for event in store.events(cid=mine.cid)] == ["submitted", "read", "read"]
+
+
+def test_each_person_of_an_office_is_named_in_the_custody_log(store):
+    ana = store.acting_as("ana")
+    record = ana.submit(b"x", type="document")
+    store.acting_as("ben").read(record.cid)
+    ana.close()
+    store.read(record.cid)
+
+    assert [event.actor for event in store.events()] == ["ana", "ben", None]
+    store.close()
+    with pytest.raises(StoreClosedError):
+        ana.read(record.cid)
