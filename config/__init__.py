@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.factory import build_backend, build_evidence_store, build_mediator, preflight_backend
+from config.factory import build_backend, build_evidence_store, build_mediator, build_office, preflight_backend
 from config.load import default_config_path, load_config, state_folder
 from config.models import Config
 from config.problems import ConfigProblems, Problem
@@ -14,6 +14,7 @@ __all__ = [
     "build_backend",
     "build_evidence_store",
     "build_mediator",
+    "build_office",
     "default_config_path",
     "load_config",
     "preflight_backend",

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from backends.types import Health
     from mediator import Mediator
     from mediator.evidence import EvidenceStore
+    from mediator.office import EngineSpec, Office
     from mediator.sealed_lines import LineSeal
 
-__all__ = ["build_backend", "build_evidence_store", "build_mediator", "preflight_backend"]
+__all__ = ["build_backend", "build_evidence_store", "build_mediator", "build_office", "preflight_backend"]
 
 
 def build_backend(
@@ -110,6 +111,37 @@ def build_evidence_store(config: Config, *, env: Mapping[str, str] | None = None
         key_source=settings.key,
         privacy=settings.privacy or (config.MEDIATOR.privacy if config.MEDIATOR else None),
         env=env,
+    )
+
+
+def build_office(config: Config, *, env: Mapping[str, str] | None = None, **settings: Any) -> Office:
+    """What the server and the MCP server use: everybody's cases, and the engines that may be chosen."""
+    from mediator.office import Office
+
+    env = os.environ if env is None else env
+    mediator = config.MEDIATOR
+    return Office(
+        mediator.state_dir if mediator and mediator.state_dir else state_folder(env),
+        engines=[_engine(config, entry, env) for entry in config.BACKENDS],
+        default=config.used_ids,
+        evidence=lambda: build_evidence_store(config, env=env),
+        local_owner=mediator.user_id if mediator else None,
+        session_seal=(lambda: _session_seal(config, env)) if mediator and mediator.encrypt_sessions else None,
+        **settings,
+    )
+
+
+def _engine(config: Config, entry: BackendEntry, env: Mapping[str, str]) -> EngineSpec:
+    from mediator.office import EngineSpec
+
+    model = getattr(entry, "model", None) or getattr(entry, "model_path", None)
+    return EngineSpec(
+        entry.id,
+        entry.type,
+        getattr(entry, "provider", None),
+        None if model is None else str(model),
+        lambda: preflight_backend(config, entry.id, env=env),
+        lambda: build_backend(config, entry.id, env=env),
     )
 
 

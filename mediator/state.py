@@ -238,11 +238,19 @@ def _exhibit(state: SessionState, event: Event) -> SessionState:
         element=event.data.get("element"),
         description=event.data.get("description", ""),
     )
-    state = replace(state, exhibits=(*state.exhibits, exhibit))
+    # Evidence that was for nothing in particular yet is linked by naming it again, for an element this time.
+    place = next((n for n, earlier in enumerate(state.exhibits) if _same_place(earlier, exhibit)), len(state.exhibits))
+    state = replace(state, exhibits=(*state.exhibits[:place], exhibit, *state.exhibits[place + 1 :]))
     if exhibit.claim is None or exhibit.element is None:
         return state
     key = evidence_key(exhibit.claim, exhibit.element)
     return _passed(state, key) if state.revisit in (None, key) else state
+
+
+def _same_place(earlier: Exhibit, exhibit: Exhibit) -> bool:
+    for_nothing_yet = earlier.claim is None
+    for_the_same = (earlier.claim, earlier.element) == (exhibit.claim, exhibit.element)
+    return earlier.cid == exhibit.cid and (for_nothing_yet or for_the_same)
 
 
 def _unlinked(state: SessionState, event: Event) -> SessionState:

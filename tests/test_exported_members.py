@@ -26,10 +26,11 @@ PUBLIC = {
         agenerate_text astream_text clear_llm_router_caches complete_text generate_text get_default_router_deps
         get_llm_provider list_llm_providers register_llm_provider set_default_router_deps stream_text
         unregister_llm_provider""",
-    "config": """Config ConfigProblems Problem build_backend build_evidence_store build_mediator default_config_path
-        load_config preflight_backend state_folder""",
+    "config": """Config ConfigProblems Problem build_backend build_evidence_store build_mediator build_office
+        default_config_path load_config preflight_backend state_folder""",
     "mediator": """ClaimReport Mediator MediatorError NotFoundError NothingToReadError SessionBusyError SessionError
         SetupError""",
+    "mediator.office": "Case CaseBook CaseInfo EngineInfo EngineSpec Office RenderedFile",
 }
 #: Test runners and tools look at these by name; they offer nothing to import.
 NO_NAMES = {"__main__.py", "__init__.py"}

@@ -13,6 +13,7 @@ def test_the_public_names_are_these():
         "build_backend",
         "build_evidence_store",
         "build_mediator",
+        "build_office",
         "default_config_path",
         "load_config",
         "preflight_backend",

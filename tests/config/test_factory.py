@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from backends.exceptions import BackendError, ConfigurationError
-from config import ConfigProblems, build_backend, build_evidence_store, build_mediator, load_config
+from config import ConfigProblems, build_backend, build_evidence_store, build_mediator, build_office, load_config
 from mediator.evidence import ContentNotFoundError, InvalidCidError, StoreClosedError
 
 from .conftest import KEYS, ROOT
@@ -240,3 +240,20 @@ def test_evidence_that_was_never_handed_in_is_told_apart_from_a_broken_cid(load)
             mediator.get_evidence_by_cid("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy")
         with pytest.raises(InvalidCidError):
             mediator.get_evidence_by_cid("no cid")
+
+
+def test_an_office_offers_every_backend_and_builds_none(load):
+    with build_office(load({**MOCKS, "MEDIATOR": {"backends": ["second"], "user_id": "dolores"}}), env={}) as office:
+        assert [(info.id, info.ready) for info in office.engines()] == [
+            ("first", True),
+            ("second", True),
+            ("idle", False),
+        ]
+        assert office.default_engines == ("second",)
+        office.extract("They never paid me for overtime.", "first")
+        assert {info.id: info.usage and info.usage.calls > 0 for info in office.engines()} == {
+            "first": True,
+            "second": None,
+            "idle": None,
+        }
+        assert office.local_owner == "dolores"

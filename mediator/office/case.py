@@ -1,0 +1,378 @@
+"""One case of one person: a handle that opens the session's file for each thing that is done with it.
+
+Whatever a method takes is on the disk when it returns. ``tell`` returns then, too: the story is read in a thread of its
+own, and a reading that a kill ended is begun again when the case is looked at the next time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from mediator.draft.build import Details, build_draft
+from mediator.draft.model import Draft
+from mediator.events import Event
+from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError
+from mediator.interview import Progress, Step
+from mediator.office.bells import News
+from mediator.office.records import CaseFile, CaseInfo, checked_title, info_of, read_case_file, write_case_file
+from mediator.session import Session
+from mediator.state import AnswerKind, SessionState, unread
+
+if TYPE_CHECKING:
+    from mediator.claims.taxonomy import Element
+    from mediator.evidence import EvidenceRecord
+    from mediator.office.casebook import CaseBook
+    from mediator.office.office import Office
+
+__all__ = ["MAX_ANSWER", "MAX_STORY", "Case", "RenderedFile"]
+
+#: Characters of a whole story, and of one answer. A story of a thousand pages is not told by hand.
+MAX_STORY = 500_000
+MAX_ANSWER = 50_000
+T = TypeVar("T")
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """A draft as a file to download."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+class Case:
+    """See the module. Made by ``CaseBook.open``."""
+
+    def __init__(self, office: Office, book: CaseBook, folder: Path, case_id: str) -> None:
+        if not _ID.fullmatch(case_id):
+            raise NotFoundError(f'there is no case "{case_id:.80}"')
+        self.id = case_id
+        self._office = office
+        self._book = book
+        self._folder = folder
+        self._place = (folder, case_id)
+        self._evidence = office.evidence_of(book.owner)
+        self.info  # noqa: B018  # NotFoundError when there is no such case
+
+    # -- the case as a whole
+
+    @property
+    def info(self) -> CaseInfo:
+        """Title and dates."""
+        return info_of(self._folder, self.id)
+
+    def rename(self, title: str) -> None:
+        """Give the case another title."""
+        self._note(title=checked_title(title))
+
+    def archive(self) -> None:
+        """Put the case away; nothing of it is lost."""
+        self._note(archived=True)
+
+    def restore(self) -> None:
+        """Take the case out of the archive."""
+        self._note(archived=False)
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """The reasons of the legal holds that keep this case from being deleted."""
+        return self._evidence.holds(self.id)
+
+    def delete(self) -> None:
+        """Remove the case with its evidence. A legal hold on any of it keeps all of it: LegalHoldError."""
+        with self._office.desk.cleared(self._place):
+            reasons = self.holds
+            if reasons:
+                from mediator.evidence import LegalHoldError
+
+                raise LegalHoldError(f"this case is under legal hold ({'; '.join(reasons)}); nothing was removed")
+            if self._evidence.remove(self.id):
+                self._office.sweep_later()
+            self._office.readings.forget(self._place)
+            # Killed in between, the case is still in the list with what is left of it, and can be deleted again.
+            for file in sorted(self._folder.glob(f"{self.id}.*"), reverse=True):
+                file.unlink(missing_ok=True)
+
+    # -- the interview
+
+    def tell(self, text: str) -> None:
+        """Add to the story. The words are on the disk when this returns; ``reading`` tells that they are being read."""
+        if not any(character.isalnum() for character in text):
+            raise NothingToReadError("there is no story in the text; write what happened in your own words")
+        with self._at() as session:
+            if len(session.state.story) + len(text) > MAX_STORY:
+                raise MediatorError(f"the story is longer than {MAX_STORY} characters; hand in long papers as evidence")
+            session.import_events("story", {"text": _writable(text)})
+        self._changed()
+        self._read()
+
+    @property
+    def reading(self) -> bool:
+        """Whether the story is being read, or waits for it."""
+        return self._office.readings.is_under_way(self._place)
+
+    @property
+    def reading_failure(self) -> str | None:
+        """Why the story could not be read; ``read_again`` tries once more."""
+        return self._office.readings.failure(self._place)
+
+    def wait_read(self, timeout: float | None = None) -> bool:
+        """Wait until the story is read; False when it is not after ``timeout`` seconds."""
+        return self._office.readings.wait(self._place, timeout)
+
+    def read_again(self) -> None:
+        """Read the story once more, for instance with another engine."""
+        self._read(again=True)
+
+    def answer(self, claim: str, element: str, text: str) -> Step:
+        """Answer that question, whichever is shown now: a page may be older than the case."""
+        if not text.strip():
+            raise MediatorError("the answer is empty; write it, or say that you do not know")
+        if len(text) > MAX_ANSWER:
+            raise MediatorError(f"the answer is longer than {MAX_ANSWER} characters; hand in long papers as evidence")
+        return self._settle(claim, element, "text", _writable(text))
+
+    def unknown(self, claim: str, element: str) -> Step:
+        """The person does not know."""
+        return self._settle(claim, element, "unknown", "")
+
+    def skip(self, claim: str, element: str) -> Step:
+        """The person does not want to answer now."""
+        return self._settle(claim, element, "skipped", "")
+
+    def back(self) -> Step:
+        """Show the question before this one."""
+        return self._do(Session.back)
+
+    def undo(self) -> Step:
+        """Take back the last thing that the person did."""
+        return self._do(Session.undo)
+
+    def edit(self, claim: str, element: str) -> Step:
+        """Show an earlier question again."""
+        return self._do(lambda session: session.edit(claim, element))
+
+    @property
+    def step(self) -> Step:
+        """What to ask now."""
+        return self._look(lambda session: session.step)
+
+    @property
+    def progress(self) -> Progress:
+        """How far the interview is."""
+        return self._look(lambda session: session.progress)
+
+    @property
+    def state(self) -> SessionState:
+        """All that was told, found, asked and answered."""
+        return self._look(lambda session: session.state)
+
+    def events(self, after: int = -1) -> tuple[Event, ...]:
+        """What happened after the event with that number."""
+        return self._look(lambda session: session.events[max(after + 1, 0) :])
+
+    @property
+    def looking_back(self) -> bool:
+        """Whether an earlier question is shown again."""
+        return self.state.revisit is not None
+
+    # -- evidence
+
+    def add_evidence(
+        self,
+        source: BinaryIO,
+        *,
+        type: str = "document",
+        file_name: str | None = None,
+        description: str | None = None,
+        claim: str | None = None,
+        element: str | None = None,
+    ) -> EvidenceRecord:
+        """Keep what the stream holds, for that element of that claim or for none in particular yet."""
+        if claim is not None or element is not None:
+            self._element(claim or "", element or "")
+        record = self._evidence.add(
+            source, case_id=self.id, type=type, file_name=file_name, description=description, claim=claim,
+            element=element,
+        )  # fmt: skip
+        self._do(lambda session: session.add_exhibit(_exhibit(record)))
+        return record
+
+    def evidence(self) -> tuple[EvidenceRecord, ...]:
+        """Everything that was handed in for this case, oldest first."""
+        records = self._evidence.all(case_id=self.id)
+        self._note_forgotten(records)
+        return records
+
+    def evidence_record(self, cid: str) -> EvidenceRecord:
+        """The latest record of that CID in this case; NotFoundError."""
+        return self._evidence.record(cid, case_id=self.id)
+
+    def open_evidence(self, cid: str) -> tuple[EvidenceRecord, BinaryIO]:
+        """The record and the bytes of evidence of this case; NotFoundError."""
+        return self._evidence.open(cid, case_id=self.id)
+
+    def link(self, cid: str, claim: str, element: str) -> None:
+        """Say which element that evidence is for; it may be for several."""
+        self._element(claim, element)
+        record = self.evidence_record(cid)
+        self._do(lambda session: session.add_exhibit({**_exhibit(record), "claim": claim, "element": element}))
+
+    # -- the draft
+
+    @property
+    def details(self) -> Details:
+        """What the draft's caption needs beside the interview."""
+        return self._case_file.details
+
+    def set_details(self, details: Details) -> None:
+        """Keep what the draft's caption needs."""
+        self._note(details=details)
+
+    def draft(self, details: Details | None = None) -> Draft:
+        """The complaint as far as the case tells it: never signed, never invented."""
+        records = [record.as_dict() for record in self.evidence()]
+        return build_draft(
+            self.id, self.state, self._office.taxonomy, evidence=records, details=details or self.details
+        )
+
+    def render(self, format: str, details: Details | None = None) -> RenderedFile:
+        """The draft as a file: html, docx, pdf or json, whichever this installation can write."""
+        from mediator.draft.cli import FORMATS  # the writers are loaded when somebody downloads
+
+        if format not in FORMATS:
+            raise NotFoundError(f'a draft cannot be written as "{format:.20}"; there are {", ".join(FORMATS)}')
+        data = FORMATS[format](self.draft(details))
+        return RenderedFile(f"complaint-{self.id}.{format}", _MEDIA_TYPES[format], data)
+
+    # -- parts
+
+    @property
+    def key(self) -> tuple[Path, str]:
+        """Under which ``Office.bells`` tells of this case."""
+        return self._place
+
+    @contextmanager
+    def _at(self) -> Iterator[Session]:
+        with self._office.desk.at(self._place) as session:
+            yield session
+
+    def _look(self, at: Callable[[Session], T]) -> T:
+        with self._at() as session:
+            seen = at(session)
+            waits = unread(session.events)
+        if waits and self.reading_failure is None:
+            self._read()
+        return seen
+
+    def _do(self, act: Callable[[Session], T]) -> T:
+        with self._at() as session:
+            done = act(session)
+        self._changed()
+        return done
+
+    def _settle(self, claim: str, element: str, kind: AnswerKind, text: str) -> Step:
+        asked = self._element(claim, element)
+
+        def settle(session: Session) -> Step:
+            report = session.state.report
+            if report is None or report.claim(claim) is None:
+                raise NotFoundError(f'this case has no claim "{claim}" to answer for')
+            data = {"claim": claim, "element": asked.id, "answer": kind, "text": text}
+            session.import_events("answer", data)
+            return session.step
+
+        return self._do(settle)
+
+    def _element(self, claim: str, element: str) -> Element:
+        if claim not in self._office.taxonomy:
+            raise NotFoundError(f'there is no claim type "{claim:.60}"')
+        try:
+            return self._office.taxonomy[claim].element(element)
+        except LookupError as error:
+            raise NotFoundError(f'"{claim}" has no element "{element:.60}"') from error
+
+    def _read(self, *, again: bool = False) -> None:
+        if again or not self.reading:
+            self._tell_listeners(News("reading"))
+        self._office.readings.start(
+            self._place, lambda: self._read_all(again), lambda why: self._tell_listeners(News("failed", why))
+        )
+
+    def _read_all(self, again: bool) -> None:
+        """Read until nothing is unread: the person may tell more, or take it back, in the meantime."""
+        while True:
+            with self._at() as session:
+                story = session.state.story
+                if not story or not (again or unread(session.events)):
+                    return
+            report = self._office.extract(story, self._book.engine)
+            with self._at() as session:
+                if session.state.story == story:
+                    session.import_events("found", {"report": report.model_dump(mode="json")})
+                    again = False
+            self._changed()
+
+    def _note_forgotten(self, records: tuple[EvidenceRecord, ...]) -> None:
+        """Evidence whose submission a kill kept from being told to the session."""
+        with self._at() as session:
+            told = {event.data["cid"] for event in session.events if event.kind == "exhibit"}
+            forgotten = [record for record in records if record.cid not in told]
+            for record in forgotten:
+                session.add_exhibit(_exhibit(record))
+        if forgotten:
+            self._changed()
+
+    @property
+    def _case_file(self) -> CaseFile:
+        return read_case_file(self._sidecar)
+
+    @property
+    def _sidecar(self) -> Path:
+        return self._folder / f"{self.id}.case.json"
+
+    def _note(self, **changes: Any) -> None:
+        with self._at():  # two requests that change it at the same time take turns
+            write_case_file(self._sidecar, replace(self._case_file, **changes))
+        self._changed()
+
+    def _changed(self) -> None:
+        self._tell_listeners(News("changed"))
+
+    def _tell_listeners(self, news: News) -> None:
+        self._office.bells.ring(self._place, news)
+
+
+_MEDIA_TYPES: Mapping[str, str] = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pdf": "application/pdf",
+}
+
+
+def _writable(text: str) -> str:
+    """The text, if a file can hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise MediatorError(f"the text holds half a character (at position {error.start}); write it again") from error
+    return text
+
+
+def _exhibit(record: EvidenceRecord) -> dict[str, Any]:
+    return {
+        "cid": record.cid,
+        "name": record.file_name or "",
+        "claim": record.claim_type,
+        "element": record.element,
+        "description": record.description or "",
+    }

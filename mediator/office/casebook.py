@@ -1,0 +1,97 @@
+"""One person's cases. It looks nowhere but in this person's folder and among this person's records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from mediator.claims.report import ClaimReport
+from mediator.interview import Interview
+from mediator.office.case import Case
+from mediator.office.records import CaseFile, CaseInfo, checked_title, write_case_file
+from mediator.session import Session, session_ids
+
+if TYPE_CHECKING:
+    from mediator.evidence import EvidenceRecord
+    from mediator.office.office import Office
+
+__all__ = ["CaseBook"]
+
+
+class CaseBook:
+    """The cases, the evidence and the choices of ``owner``, who keeps them in ``folder``."""
+
+    def __init__(self, office: Office, owner: str, folder: Path) -> None:
+        self.owner = owner
+        self._office = office
+        self._folder = folder
+        self._sessions = folder / "sessions"
+
+    # -- cases
+
+    def cases(self, *, archived: bool = False) -> tuple[CaseInfo, ...]:
+        """The cases, the one that was changed last first; with ``archived`` those that were put away."""
+        if not self._sessions.is_dir():
+            return ()
+        infos = [self.open(case_id).info for case_id in reversed(session_ids(self._sessions))]
+        return tuple(info for info in infos if info.archived == archived)
+
+    def create(self, title: str = "") -> Case:
+        """Begin a case."""
+        self._sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
+        session = Session(self._sessions, Interview(self._office.taxonomy), _reads_nothing)
+        session.close()
+        if checked_title(title):
+            write_case_file(self._sessions / f"{session.id}.case.json", CaseFile(title=checked_title(title)))
+        return self.open(session.id)
+
+    def open(self, case_id: str) -> Case:
+        """The case of that id; NotFoundError when this person has none, whoever else has."""
+        return Case(self._office, self, self._sessions, case_id)
+
+    # -- evidence of all cases
+
+    def evidence(self, cid: str) -> EvidenceRecord:
+        """What is recorded about evidence that this person handed in; NotFoundError."""
+        return self._office.evidence_of(self.owner).record(cid)
+
+    def all_evidence(self) -> tuple[EvidenceRecord, ...]:
+        """Everything that this person handed in, oldest first."""
+        return self._office.evidence_of(self.owner).all()
+
+    def open_evidence(self, cid: str) -> tuple[EvidenceRecord, BinaryIO]:
+        """The record and the bytes of evidence that this person handed in; NotFoundError."""
+        return self._office.evidence_of(self.owner).open(cid)
+
+    # -- engines
+
+    @property
+    def engine(self) -> str | None:
+        """The engine that this person chose; None: as the configuration says."""
+        try:
+            chosen = json.loads((self._folder / "preferences.json").read_bytes())["engine"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # nothing was chosen, or nobody can tell what
+        return chosen if isinstance(chosen, str) else None
+
+    def choose_engine(self, id: str | None) -> None:
+        """Let that engine read this person's stories from now on; None goes back to the configuration's."""
+        if id is not None:
+            self._office.check_engine(id)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self._folder / "preferences.new"
+        fresh.write_text(json.dumps({"engine": id}), encoding="utf-8")
+        fresh.replace(self._folder / "preferences.json")
+
+    def glance(self, text: str) -> ClaimReport:
+        """What code and the trained head find in a text that is being written: no model is asked, nothing kept."""
+        return self._office.glance(text)
+
+    def extract(self, text: str) -> ClaimReport:
+        """Read one story without keeping it."""
+        return self._office.extract(text, self.engine)
+
+
+def _reads_nothing(_text: str) -> ClaimReport:
+    raise AssertionError("a new case has no story yet")
