@@ -4,6 +4,7 @@
     ├── SetupError            the mediator cannot work with what it was given
     ├── NothingToReadError    there is no story in the text
     ├── NotFoundError         no such session, claim, question or draft
+    ├── StepChangedError      the step that this answers is not the one that is shown any more
     └── SessionError          a session file cannot be used
         ├── SessionBusyError  another process is writing to it
         └── SessionKeyError   it is encrypted, and the key is missing or another one
@@ -22,6 +23,7 @@ __all__ = [
     "SessionError",
     "SessionKeyError",
     "SetupError",
+    "StepChangedError",
 ]
 
 
@@ -39,6 +41,10 @@ class NothingToReadError(MediatorError):
 
 class NotFoundError(MediatorError):
     """No such session, claim, question or draft."""
+
+
+class StepChangedError(MediatorError):
+    """The case went on in another window since the person saw what this is about."""
 
 
 class SessionError(MediatorError):

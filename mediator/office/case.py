@@ -6,6 +6,7 @@ own, and a reading that a kill ended is begun again when the case is looked at t
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +17,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from mediator.draft.build import Details, build_draft
 from mediator.draft.model import Draft
 from mediator.events import Event
-from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError
-from mediator.interview import Progress, Step
+from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError, StepChangedError
+from mediator.interview import Progress
 from mediator.office.bells import News
 from mediator.office.records import CaseFile, CaseInfo, checked_title, info_of, read_case_file, write_case_file
 from mediator.session import Session
-from mediator.state import AnswerKind, SessionState, unread
+from mediator.state import AnswerKind, SessionState, evidence_key
+from mediator.steps import Step
+from mediator.view import CaseView
+from mediator.viewing import view_of
 
 if TYPE_CHECKING:
     from mediator.claims.taxonomy import Element
@@ -105,12 +109,24 @@ class Case:
 
     def tell(self, text: str) -> None:
         """Add to the story. The words are on the disk when this returns; ``reading`` tells that they are being read."""
-        if not any(character.isalnum() for character in text):
-            raise NothingToReadError("there is no story in the text; write what happened in your own words")
         with self._at() as session:
             if len(session.state.story) + len(text) > MAX_STORY:
                 raise MediatorError(f"the story is longer than {MAX_STORY} characters; hand in long papers as evidence")
-            session.import_events("story", {"text": _writable(text)})
+            session.hear(text)
+        self._changed()
+        self._read()
+
+    def retell(self, piece: int, text: str) -> None:
+        """Change one piece of the story; answers and evidence stay. It is read like what is told."""
+        if not any(character.isalnum() for character in text):
+            raise NothingToReadError("there is no story in the text; write what happened in your own words")
+        with self._at() as session:
+            stories = session.state.stories
+            if not 0 <= piece < len(stories):
+                raise NotFoundError(f"the story has {len(stories)} pieces and no piece {piece}")
+            if len(session.state.story) - len(stories[piece]) + len(text) > MAX_STORY:
+                raise MediatorError(f"the story is longer than {MAX_STORY} characters; hand in long papers as evidence")
+            session.import_events("retold", {"piece": piece, "text": _writable(text)})
         self._changed()
         self._read()
 
@@ -129,8 +145,8 @@ class Case:
         return self._office.readings.wait(self._place, timeout)
 
     def read_again(self) -> None:
-        """Read the story once more, for instance with another engine."""
-        self._read(again=True)
+        """Read what is still unread once more, after a failure."""
+        self._read()
 
     def answer(self, claim: str, element: str, text: str) -> Step:
         """Answer that question, whichever is shown now: a page may be older than the case."""
@@ -144,21 +160,49 @@ class Case:
         """The person does not know."""
         return self._settle(claim, element, "unknown", "")
 
-    def skip(self, claim: str, element: str) -> Step:
-        """The person does not want to answer now."""
-        return self._settle(claim, element, "skipped", "")
+    def skip(self, key: str) -> Step:
+        """The person does not want to answer the step that is shown; an answer given before stays."""
+        return self._on(key, Session.skip)
+
+    def choose(self, key: str, choice: str) -> Step:
+        """Say which side of the contradiction that is shown is right: a value, "both" or "unknown"."""
+        return self._on(key, lambda session: session.choose(choice))
+
+    def no_evidence(self, claim: str, element: str) -> Step:
+        """The person has nothing that shows that element."""
+        return self._on(evidence_key(claim, element), Session.no_evidence)
+
+    def evidence_later(self, claim: str, element: str) -> Step:
+        """The person will look for it later."""
+        return self._on(evidence_key(claim, element), Session.no_evidence_now)
 
     def back(self) -> Step:
-        """Show the question before this one."""
+        """Show the step before this one."""
         return self._do(Session.back)
 
-    def undo(self) -> Step:
-        """Take back the last thing that the person did."""
-        return self._do(Session.undo)
+    def forward(self) -> Step:
+        """Leave an earlier step and go on where the interview is."""
+        return self._do(Session.forward)
+
+    def show(self, key: str) -> Step:
+        """Show any step that was shown before."""
+        return self._do(lambda session: session.show(key))
 
     def edit(self, claim: str, element: str) -> Step:
         """Show an earlier question again."""
         return self._do(lambda session: session.edit(claim, element))
+
+    def undo(self) -> Step:
+        """Take back the last thing that the person did."""
+        step = self._do(Session.undo)
+        self._read_if_unread()
+        return step
+
+    def redo(self) -> Step:
+        """Do again what was taken back last."""
+        step = self._do(Session.redo)
+        self._read_if_unread()
+        return step
 
     @property
     def step(self) -> Step:
@@ -175,14 +219,19 @@ class Case:
         """All that was told, found, asked and answered."""
         return self._look(lambda session: session.state)
 
+    @property
+    def looking_back(self) -> bool:
+        """Whether an earlier step is shown again."""
+        return self.state.revisit is not None
+
+    def view(self) -> CaseView:
+        """The case as a person sees it."""
+        today = dt.datetime.now(dt.UTC).date()
+        return self._look(lambda session: view_of(session, self._office.taxonomy, today))
+
     def events(self, after: int = -1) -> tuple[Event, ...]:
         """What happened after the event with that number."""
         return self._look(lambda session: session.events[max(after + 1, 0) :])
-
-    @property
-    def looking_back(self) -> bool:
-        """Whether an earlier question is shown again."""
-        return self.state.revisit is not None
 
     # -- evidence
 
@@ -226,6 +275,10 @@ class Case:
         record = self.evidence_record(cid)
         self._do(lambda session: session.add_exhibit({**_exhibit(record), "claim": claim, "element": element}))
 
+    def unlink(self, cid: str, claim: str | None, element: str | None) -> None:
+        """Take evidence from that element, or out of the case's exhibits; the file stays in the store."""
+        self._do(lambda session: session.unlink_exhibit(cid, claim, element))
+
     # -- the draft
 
     @property
@@ -268,9 +321,9 @@ class Case:
     def _look(self, at: Callable[[Session], T]) -> T:
         with self._at() as session:
             seen = at(session)
-            waits = unread(session.events)
-        if waits and self.reading_failure is None:
-            self._read()
+            waits = session.state.unread
+        if waits and self.reading_failure is None and not self.reading:
+            self._read()  # a kill or a stop ended the last reading
         return seen
 
     def _do(self, act: Callable[[Session], T]) -> T:
@@ -278,6 +331,16 @@ class Case:
             done = act(session)
         self._changed()
         return done
+
+    def _on(self, key: str, act: Callable[[Session], Step]) -> Step:
+        """Do it if that step is the one that is shown: an old page must not act on another one."""
+
+        def acted(session: Session) -> Step:
+            if session.step.key != key:
+                raise StepChangedError("the case went on since this was shown; look at it again and repeat")
+            return act(session)
+
+        return self._do(acted)
 
     def _settle(self, claim: str, element: str, kind: AnswerKind, text: str) -> Step:
         asked = self._element(claim, element)
@@ -300,26 +363,26 @@ class Case:
         except LookupError as error:
             raise NotFoundError(f'"{claim}" has no element "{element:.60}"') from error
 
-    def _read(self, *, again: bool = False) -> None:
-        if again or not self.reading:
-            self._tell_listeners(News("reading"))
-        self._office.readings.start(
-            self._place, lambda: self._read_all(again), lambda why: self._tell_listeners(News("failed", why))
-        )
+    def _read_if_unread(self) -> None:
+        self._look(lambda session: None)
 
-    def _read_all(self, again: bool) -> None:
+    def _read(self) -> None:
+        if not self.reading:
+            self._tell_listeners(News("reading"))
+        self._office.readings.start(self._place, self._read_all, lambda why: self._tell_listeners(News("failed", why)))
+
+    def _read_all(self) -> None:
         """Read until nothing is unread: the person may tell more, or take it back, in the meantime."""
-        while True:
-            with self._at() as session:
-                story = session.state.story
-                if not story or not (again or unread(session.events)):
-                    return
-            report = self._office.extract(story, self._book.engine)
-            with self._at() as session:
-                if session.state.story == story:
-                    session.import_events("found", {"report": report.model_dump(mode="json")})
-                    again = False
-            self._changed()
+        with self._office.desk.beside(self._place) as session:
+            try:
+                session.read()
+            except NothingToReadError:
+                return  # it was taken back
+            except ValueError:
+                if session.path.exists():
+                    raise
+                return  # the case was deleted, and its file closed
+        self._changed()
 
     def _note_forgotten(self, records: tuple[EvidenceRecord, ...]) -> None:
         """Evidence whose submission a kill kept from being told to the session."""
@@ -360,12 +423,8 @@ _MEDIA_TYPES: Mapping[str, str] = {
 
 
 def _writable(text: str) -> str:
-    """The text, if a file can hold it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise MediatorError(f"the text holds half a character (at position {error.start}); write it again") from error
-    return text
+    """The text without halves of characters, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _exhibit(record: EvidenceRecord) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from mediator.claims.report import ClaimReport
 from mediator.interview import Interview
 from mediator.office.case import Case
+from mediator.office.preferences import chosen_engine, write_engine
 from mediator.office.records import CaseFile, CaseInfo, checked_title, write_case_file
 from mediator.session import Session, session_ids
 
@@ -69,20 +69,13 @@ class CaseBook:
     @property
     def engine(self) -> str | None:
         """The engine that this person chose; None: as the configuration says."""
-        try:
-            chosen = json.loads((self._folder / "preferences.json").read_bytes())["engine"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None  # nothing was chosen, or nobody can tell what
-        return chosen if isinstance(chosen, str) else None
+        return chosen_engine(self._folder)
 
     def choose_engine(self, id: str | None) -> None:
         """Let that engine read this person's stories from now on; None goes back to the configuration's."""
         if id is not None:
             self._office.check_engine(id)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self._folder / "preferences.new"
-        fresh.write_text(json.dumps({"engine": id}), encoding="utf-8")
-        fresh.replace(self._folder / "preferences.json")
+        write_engine(self._folder, id)
 
     def glance(self, text: str) -> ClaimReport:
         """What code and the trained head find in a text that is being written: no model is asked, nothing kept."""
@@ -93,5 +86,5 @@ class CaseBook:
         return self._office.extract(text, self.engine)
 
 
-def _reads_nothing(_text: str) -> ClaimReport:
+def _reads_nothing(_text: str, _before: object) -> ClaimReport:
     raise AssertionError("a new case has no story yet")

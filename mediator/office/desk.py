@@ -69,6 +69,17 @@ class Desk:
             self._leave(place, seat)
 
     @contextmanager
+    def beside(self, place: Place) -> Iterator[Session]:
+        """The session of that place, open until the ``with`` block ends and usable by others meanwhile."""
+        seat = self._take(place)
+        try:
+            with seat.lock:
+                session = self._session(place, seat)
+            yield session
+        finally:
+            self._leave(place, seat)
+
+    @contextmanager
     def cleared(self, place: Place) -> Iterator[None]:
         """The session of that place is closed, and nobody opens it until the ``with`` block ends."""
         seat = self._take(place)

@@ -20,6 +20,7 @@ from mediator.office.casebook import CaseBook
 from mediator.office.desk import Desk, Place
 from mediator.office.engines import EngineInfo, Engines, EngineSpec
 from mediator.office.evidence import OwnEvidence
+from mediator.office.preferences import chosen_engine
 from mediator.office.readings import Readings
 from mediator.session import Session
 
@@ -149,9 +150,9 @@ class Office:
 
     def _open_session(self, place: Place) -> Session:
         folder, case_id = place
-        # Stories are read by `readings`, outside the session's lock.
-        return Session(folder, self._interview, _never, case_id)
 
+        def read(story: str, before: tuple[str, ClaimReport] | None) -> ClaimReport:
+            # Asked each time: the person may choose another engine while the session is open.
+            return self._engines.mediator(chosen_engine(folder.parent))._reread(story, before)
 
-def _never(_text: str) -> ClaimReport:
-    raise AssertionError("a story is read by the office's readings")
+        return Session(folder, self._interview, read, case_id)

@@ -14,7 +14,7 @@ import pytest
 from mediator import Mediator
 from mediator.draft.build import Details
 from mediator.evidence import LegalHoldError
-from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError, SessionBusyError
+from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError, SessionBusyError, StepChangedError
 from mediator.interview import Question, Tell
 from mediator.office import Office
 from mediator.office.readings import Readings
@@ -143,7 +143,7 @@ def test_undo_takes_back_an_answer_given_while_the_story_was_read(office):
 def test_an_answer_goes_to_the_question_that_it_names(office):
     case = told(office)
     first = case.step
-    case.skip(first.claim, first.element)
+    case.skip(first.key)
     case.answer(first.claim, first.element, "from an older page")
 
     assert case.state.answers[(first.claim, first.element)].text == "from an older page"
@@ -158,7 +158,7 @@ def test_what_the_case_does_not_ask_cannot_be_answered(office, claim, element):
         case.answer(claim, element, "text")
 
 
-@pytest.mark.parametrize("text", ["", "   ", "x" * 50_001, "half \ud83d"])
+@pytest.mark.parametrize("text", ["", "   ", "x" * 50_001])
 def test_an_answer_that_cannot_be_kept_is_refused_in_one_line(office, text):
     case = told(office)
     step = case.step
@@ -168,12 +168,21 @@ def test_an_answer_that_cannot_be_kept_is_refused_in_one_line(office, text):
     assert case.state.answers == {}
 
 
-@pytest.mark.parametrize("text", ["", " \n ", "?!...", "a" * 500_001, "half \ud83d a story"])
+@pytest.mark.parametrize("text", ["", " \n ", "?!...", "a" * 500_001])
 def test_a_story_that_cannot_be_kept_is_refused_and_nothing_is_written(office, text):
     case = office.person("ana").create()
     with pytest.raises((NothingToReadError, MediatorError)):
         case.tell(text)
     assert case.events() == ()
+
+
+def test_half_a_character_becomes_a_question_mark(office):
+    case = told(office)
+    step = case.step
+    case.answer(step.claim, step.element, "half \ud83d")
+    case.tell("And half \ud83d of a story.")
+    assert case.state.answers[step.element_key].text == "half ?"
+    assert case.state.story.endswith("And half ? of a story.")
 
 
 def test_the_terminal_and_the_office_share_the_local_persons_cases(state_dir, office):
@@ -260,7 +269,7 @@ def test_a_reading_that_fails_is_told_and_can_be_done_again(state_dir, monkeypat
     with open_office(state_dir) as office:
         case = office.person("ana").create()
         with monkeypatch.context() as broken:
-            broken.setattr(office, "extract", lambda *_: 1 / 0)
+            broken.setattr(office._engines, "mediator", lambda choice: 1 / 0)
             case.tell(STORY)
             case.wait_read(60)
         assert "ZeroDivisionError" in case.reading_failure
@@ -272,15 +281,16 @@ def test_a_reading_that_fails_is_told_and_can_be_done_again(state_dir, monkeypat
 
 
 def test_a_fault_while_reading_is_logged_without_the_story(state_dir, monkeypatch, caplog):
-    def quoting(text: str, choice: object) -> None:
-        raise ValueError(f"cannot read {text}")
+    class Quoting:
+        def _reread(self, text: str, before: object) -> None:
+            raise TypeError(f"cannot read {text}")
 
     with open_office(state_dir) as office:
-        monkeypatch.setattr(office, "extract", quoting)
+        monkeypatch.setattr(office._engines, "mediator", lambda choice: Quoting())
         case = office.person("ana").create()
         case.tell(STORY)
         case.wait_read(60)
-    assert "ValueError" in caplog.text
+    assert "TypeError" in caplog.text
     assert "Harbor" not in caplog.text + case.reading_failure
 
 
@@ -391,6 +401,59 @@ def test_listeners_hear_what_happens_and_only_while_they_listen(office):
         case.wait_read(60)
     case.rename("later")
     assert heard == ["changed", "reading", "changed"]
+
+
+def test_a_step_that_is_not_shown_any_more_cannot_be_skipped(office):
+    case = told(office)
+    shown = case.step.key
+    case.skip(shown)
+    before = case.events()
+    with pytest.raises(StepChangedError):
+        case.skip(shown)
+    assert case.events() == before
+
+
+def test_a_piece_of_the_story_is_told_anew_and_read_again(office):
+    case = told(office)
+    case.retell(0, "They never paid me for overtime, about 12 hours every week, 900 dollars in all.")
+    assert case.wait_read(60)
+    assert case.state.story.endswith("900 dollars in all.")
+    assert [amount.value for amount in case.state.report.amounts] == [900.0]
+
+
+@pytest.mark.parametrize("piece", [-1, 1, 10**9])
+def test_a_piece_that_is_not_there_cannot_be_told_anew(office, piece):
+    with pytest.raises(NotFoundError):
+        told(office).retell(piece, "Another story.")
+
+
+def test_a_case_that_is_deleted_while_it_is_read_stays_deleted(state_dir, caplog):
+    gate, reached = threading.Event(), threading.Event()
+
+    def slow(_prompt: str) -> str:
+        reached.set()
+        gate.wait(60)
+        return failing(_prompt)
+
+    with open_office(state_dir, engine("slow", slow)) as office:
+        case = office.person("ana").create()
+        case.tell(STORY)
+        assert reached.wait(60)
+        case.delete()
+        gate.set()
+        assert case.wait_read(60)
+        assert office.person("ana").cases() == ()
+        assert list((state_dir / "people" / "ana" / "sessions").iterdir()) == []
+    assert caplog.text == ""
+
+
+def test_a_view_shows_the_whole_case(office):
+    case = told(office)
+    case.add_evidence(io.BytesIO(b"a pay slip"), file_name="slip.txt", claim="wage_and_hour", element="work_done")
+    view = case.view()
+    assert view.story.text == STORY
+    assert view.step.kind == "question"
+    assert [exhibit.name for exhibit in view.exhibits] == ["slip.txt"]
 
 
 def test_a_file_that_is_gone_while_open_is_told(office, state_dir):
