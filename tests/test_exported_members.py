@@ -28,8 +28,8 @@ PUBLIC = {
         unregister_llm_provider""",
     "config": """Config ConfigProblems Problem build_backend build_evidence_store build_mediator build_office
         default_config_path load_config preflight_backend state_folder""",
-    "mediator": """ClaimReport Mediator MediatorError NotFoundError NothingToReadError SessionBusyError SessionError
-        SetupError""",
+    "mediator": """CaseView ClaimReport Mediator MediatorError NotFoundError NothingToReadError SessionBusyError
+        SessionError SessionKeyError SetupError""",
     "mediator.office": "Case CaseBook CaseInfo EngineInfo EngineSpec Office RenderedFile",
 }
 #: Test runners and tools look at these by name; they offer nothing to import.

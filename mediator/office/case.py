@@ -71,7 +71,7 @@ class Case:
     @property
     def info(self) -> CaseInfo:
         """Title and dates."""
-        return info_of(self._folder, self.id)
+        return info_of(self._folder, self.id, self._office.seal)
 
     def rename(self, title: str) -> None:
         """Give the case another title."""
@@ -396,7 +396,7 @@ class Case:
 
     @property
     def _case_file(self) -> CaseFile:
-        return read_case_file(self._sidecar)
+        return read_case_file(self._sidecar, self._office.seal)
 
     @property
     def _sidecar(self) -> Path:
@@ -404,7 +404,7 @@ class Case:
 
     def _note(self, **changes: Any) -> None:
         with self._at():  # two requests that change it at the same time take turns
-            write_case_file(self._sidecar, replace(self._case_file, **changes))
+            write_case_file(self._sidecar, replace(self._case_file, **changes), self._office.seal)
         self._changed()
 
     def _changed(self) -> None:

@@ -40,10 +40,11 @@ class CaseBook:
     def create(self, title: str = "") -> Case:
         """Begin a case."""
         self._sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
-        session = Session(self._sessions, Interview(self._office.taxonomy), _reads_nothing)
+        seal = self._office.seal
+        session = Session(self._sessions, Interview(self._office.taxonomy), _reads_nothing, seal=seal)
         session.close()
         if checked_title(title):
-            write_case_file(self._sessions / f"{session.id}.case.json", CaseFile(title=checked_title(title)))
+            write_case_file(self._sessions / f"{session.id}.case.json", CaseFile(title=checked_title(title)), seal)
         return self.open(session.id)
 
     def open(self, case_id: str) -> Case:

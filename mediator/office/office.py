@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mediator.claims.candidates import Scorer
     from mediator.claims.report import ClaimReport
     from mediator.evidence import EvidenceStore
+    from mediator.sealed_lines import LineSeal
 
 __all__ = ["Office", "is_person_name"]
 
@@ -52,11 +53,13 @@ class Office:
         evidence: Callable[[], EvidenceStore],
         offered: Sequence[str] | None = None,
         local_owner: str | None = None,
+        session_seal: Callable[[], LineSeal] | None = None,
         idle_seconds: float = 15.0,
         readers: int = 2,
     ) -> None:
         """``engines`` are those of the configuration, ``default`` the ids that answer when a person chose none, and
-        ``offered`` those that a person may choose. ``local_owner`` is the person who uses this machine's terminal."""
+        ``offered`` those that a person may choose. ``local_owner`` is the person who uses this machine's terminal.
+        ``session_seal`` makes what encrypts cases, when the first one is opened."""
         self.state_dir = state_dir
         self.local_owner = local_owner or LOCAL_USER
         self.taxonomy = load_taxonomy()
@@ -69,6 +72,8 @@ class Office:
         )
         self._open_store = evidence
         self._store: EvidenceStore | None = None
+        self._make_seal = session_seal
+        self._seal: LineSeal | None = None
         self._scorer: Scorer | None = None
         self._lock = threading.Lock()
         self._to_sweep = False
@@ -90,6 +95,16 @@ class Office:
     def default_engines(self) -> tuple[str, ...]:
         """Who answers when a person chose none, in order."""
         return self._engines.default
+
+    @property
+    def seal(self) -> LineSeal | None:
+        """What encrypts cases; None: nothing does."""
+        if self._make_seal is None:
+            return None
+        with self._lock:
+            if self._seal is None:
+                self._seal = self._make_seal()
+            return self._seal
 
     def check_engine(self, id: str) -> None:
         """NotFoundError unless a person may choose that engine."""
@@ -155,4 +170,4 @@ class Office:
             # Asked each time: the person may choose another engine while the session is open.
             return self._engines.mediator(chosen_engine(folder.parent))._reread(story, before)
 
-        return Session(folder, self._interview, read, case_id)
+        return Session(folder, self._interview, read, case_id, seal=self.seal)

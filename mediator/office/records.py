@@ -13,10 +13,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mediator.draft.build import Details
-from mediator.exceptions import NotFoundError, SessionError
+from mediator.exceptions import NotFoundError, SessionError, SessionKeyError
+
+if TYPE_CHECKING:
+    from mediator.sealed_lines import LineSeal
 
 __all__ = ["MAX_TITLE", "CaseFile", "CaseInfo", "checked_title", "info_of", "read_case_file", "write_case_file"]
 
@@ -50,16 +53,19 @@ def checked_title(title: str) -> str:
     return shown[:MAX_TITLE]
 
 
-def read_case_file(path: Path) -> CaseFile:
+def read_case_file(path: Path, seal: LineSeal | None = None) -> CaseFile:
     """What is on the disk; a session without the file (begun in a terminal) has no title yet."""
     try:
-        found = json.loads(path.read_bytes())
+        raw = path.read_bytes()
     except FileNotFoundError:
         return CaseFile()
-    except (OSError, ValueError) as error:
-        raise SessionError(f"{path.name} cannot be read; move it away and the case keeps all but its title") from error
-    if not isinstance(found, dict):
-        raise SessionError(f"{path.name} is no case file; move it away and the case keeps all but its title")
+    found = _parsed(raw, path)
+    if "sealed" in found:
+        if seal is None:
+            raise SessionKeyError(
+                f"{path.name} is encrypted; set MEDIATOR.encrypt_sessions and the evidence store's key"
+            )
+        found = _parsed(seal.open(str(found["sealed"]), path.name, str(found.get("key_id"))), path)
     return CaseFile(
         title=checked_title(str(found.get("title", ""))),
         archived=found.get("archived") is True,
@@ -67,9 +73,11 @@ def read_case_file(path: Path) -> CaseFile:
     )
 
 
-def write_case_file(path: Path, case: CaseFile) -> None:
-    """Replace the file; the new one is on the disk when this returns."""
+def write_case_file(path: Path, case: CaseFile, seal: LineSeal | None = None) -> None:
+    """Replace the file; the new one is on the disk when this returns. With ``seal`` nobody else can read it."""
     text = json.dumps(dataclasses.asdict(case), ensure_ascii=False, indent=1, sort_keys=True)
+    if seal is not None:
+        text = json.dumps({"sealed": seal.seal(text.encode(), path.name), "key_id": seal.key_id})
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -84,6 +92,16 @@ def write_case_file(path: Path, case: CaseFile) -> None:
         os.close(folder)
 
 
+def _parsed(raw: bytes, path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise SessionError(f"{path.name} cannot be read; move it away and the case keeps all but its title") from error
+    if not isinstance(found, dict):
+        raise SessionError(f"{path.name} cannot be read; move it away and the case keeps all but its title")
+    return found
+
+
 def _details(found: Any) -> Details:
     """The details of the file; a field that a later version added or took away is no reason to lose the rest."""
     known = {item.name for item in dataclasses.fields(Details)}
@@ -91,14 +109,14 @@ def _details(found: Any) -> Details:
     return Details(**{name: value for name, value in given.items() if name in known})
 
 
-def info_of(folder: Path, case_id: str) -> CaseInfo:
+def info_of(folder: Path, case_id: str, seal: LineSeal | None = None) -> CaseInfo:
     """The line of that case in a list."""
     session = folder / f"{case_id}.session.jsonl"
     try:
         changed = dt.datetime.fromtimestamp(session.stat().st_mtime, dt.UTC)
     except FileNotFoundError as error:
         raise NotFoundError(f'there is no case "{case_id:.80}"') from error
-    known = read_case_file(folder / f"{case_id}.case.json")
+    known = read_case_file(folder / f"{case_id}.case.json", seal)
     created = _created(case_id) or changed
     return CaseInfo(case_id, known.title or f"Case of {created:%-d %B %Y}", created, changed, known.archived)
 

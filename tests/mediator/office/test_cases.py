@@ -14,10 +14,18 @@ import pytest
 from mediator import Mediator
 from mediator.draft.build import Details
 from mediator.evidence import LegalHoldError
-from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError, SessionBusyError, StepChangedError
+from mediator.exceptions import (
+    MediatorError,
+    NotFoundError,
+    NothingToReadError,
+    SessionBusyError,
+    SessionKeyError,
+    StepChangedError,
+)
 from mediator.interview import Question, Tell
 from mediator.office import Office
 from mediator.office.readings import Readings
+from mediator.sealed_lines import LineSeal
 from tests.mediator.conftest import ScriptedBackend, failing
 from tests.mediator.office.conftest import STORY, engine, open_office
 
@@ -445,6 +453,23 @@ def test_a_case_that_is_deleted_while_it_is_read_stays_deleted(state_dir, caplog
         assert office.person("ana").cases() == ()
         assert list((state_dir / "people" / "ana" / "sessions").iterdir()) == []
     assert caplog.text == ""
+
+
+def test_an_encrypted_case_shows_nothing_on_the_disk(state_dir):
+    def seal() -> LineSeal:
+        return LineSeal.with_evidence_key(state_dir / "evidence", "env:KEY", {"KEY": "correct horse battery staple"})
+
+    with open_office(state_dir, session_seal=seal) as office:
+        case = told(office)
+        case.rename("Harbor Foods")
+        case_id = case.id
+    kept = b"".join(file.read_bytes() for file in (state_dir / "people").rglob("*") if file.is_file())
+    with open_office(state_dir, session_seal=seal) as office:
+        case = office.person("ana").open(case_id)
+        assert (case.info.title, case.state.story) == ("Harbor Foods", STORY)
+    with open_office(state_dir) as office, pytest.raises(SessionKeyError):
+        office.person("ana").open(case_id)
+    assert b"Harbor" not in kept
 
 
 def test_a_view_shows_the_whole_case(office):
