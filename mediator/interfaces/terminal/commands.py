@@ -56,6 +56,11 @@ class Typed:
     argument: str = ""
     fault: str | None = None
 
+    @property
+    def is_command(self) -> bool:
+        """Whether the line was meant as a command, known or not."""
+        return self.command is not None or self.fault is not None
+
 
 def parse(line: str) -> Typed:
     """What a line means. Text that only begins like a command is an answer: "/" needs a name right behind it."""

@@ -28,6 +28,7 @@ class Conversation:
         self._words = words
         self._screen = screen
         self._over = False
+        self._shown: str | None = None
         self._helped = False
         self._commands: Mapping[str, Callable[[str], None]] = {
             "help": lambda _: self._screen.pairs(help_lines()),
@@ -77,7 +78,8 @@ class Conversation:
         """How to go on later; nothing to say before anything was told."""
         if self._session.state.stories:
             self._screen.say()
-            self._screen.say(f"Your session is saved. To go on: python run.py start --resume {self._session.id}")
+            self._screen.say("Your session is saved. To go on, type:")
+            self._screen.say(f"  python run.py start --resume {self._session.id}")
 
     # -- a turn -------------------------------------------------------------------------------
 
@@ -179,6 +181,7 @@ class Conversation:
         if not name or not path.is_file():
             self._screen.say(f"There is no file {name!r}. Give its path, for instance: /evidence photos/lease.pdf")
             return
+        self._screen.say(f"Keeping {path.name} ...", style="dim")
         record = self._mediator.submit_evidence_file(
             path, "document", claim_type=step.claim, element=step.element, description=path.name
         )
@@ -226,21 +229,32 @@ class Conversation:
     # -- the screen ---------------------------------------------------------------------------
 
     def _show(self, step: StepView) -> None:
-        screen = self._screen
-        if step.kind == "question":
-            progress = self._session.progress
-            needed = "needed" if step.blocking else "helpful"
-            screen.say(f"{progress_bar(progress.settled, progress.total)} settled; {needed}:", style="dim")
+        """The step: whole when it is new, its words alone after something else was looked at."""
+        screen, again = self._screen, step.key == self._shown
+        self._shown = step.key
+        if step.kind not in ("tell", "end") and not again:
+            screen.say(self._progress(step), style="dim")
         if step.note is not None:
             screen.say(step.note)
         screen.say(step.text, style="bold")
         for number, choice in enumerate(step.choices, 1):
             screen.say(f"{number}  {choice.text}", indent=2)
+        if again:
+            return
         for place in step.where:
             screen.say(f"- {place}", indent=2)
         if step.previous is not None and step.kind == "question":
             screen.say(f"(You said: {step.previous})")
         self._say_how(step)
+
+    def _progress(self, step: StepView) -> str:
+        progress = self._view.progress
+        bar = progress_bar(progress.settled, progress.total)
+        if step.kind == "evidence":
+            return f"{bar} questions settled; {progress.evidence_left} left to show with evidence:"
+        if step.kind == "contradiction":
+            return f"{bar} questions settled; this does not fit together:"
+        return f"{bar} questions settled; this one is {'needed' if step.blocking else 'helpful'}:"
 
     def _say_how(self, step: StepView) -> None:
         screen = self._screen
@@ -251,7 +265,7 @@ class Conversation:
                 screen.say("Answer in your own words, or: /why, I don't know, /skip, /back, /undo, /help", style="dim")
                 self._helped = True
             case "contradiction":
-                screen.say("Type its number. /why and /skip work too.", style="dim")
+                screen.say("Type its number, or: /why, I don't know, /skip", style="dim")
             case "evidence":
                 screen.say("Type a file's path, or: none, /skip (later), /why", style="dim")
             case "end":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from mediator.interfaces.terminal.commands import COMMANDS
+from mediator.interfaces.terminal.commands import COMMANDS, parse
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -60,8 +60,8 @@ class Pipe:
     def story(self) -> str | None:
         lines: list[str] = []
         line = self.line()
-        if line is None:
-            return None
+        if line is None or parse(line).is_command:
+            return line
         while line is not None:
             if not line.strip() and lines and not lines[-1].strip():
                 break
@@ -118,8 +118,7 @@ def _story_keys() -> KeyBindings:
         buffer = event.current_buffer
         before = buffer.document.text_before_cursor
         at_the_end = not buffer.document.text_after_cursor.strip()
-        is_command = before.startswith(("/", "!")) and "\n" not in before
-        if at_the_end and (is_command or (before.strip() and before.endswith("\n\n"))):
+        if at_the_end and (parse(before).is_command or (before.strip() and before.endswith("\n\n"))):
             buffer.validate_and_handle()
         else:
             buffer.insert_text("\n")

@@ -19,7 +19,7 @@ def story(screen: Screen, view: CaseView) -> None:
     screen.say(marked_story(view.story.text, marks))
     screen.say()
     for claim in view.claims:
-        screen.say(f"({numbers[claim.id]}) {claim.name}", indent=2)
+        _claim(screen, numbers[claim.id], claim)
     if view.story.set_aside:
         screen.say()
         screen.say("Set aside, because it talks to the software and not about what happened:")
@@ -31,7 +31,6 @@ def found(screen: Screen, view: CaseView) -> None:
     """What a story that was just read tells, and what went wrong on the way."""
     if view.claims:
         story(screen, view)
-        claims(screen, view)
     for failure in view.failures:
         screen.say(f"Passed over: {failure.backend}: {failure.error}: {failure.message}. What to do: {failure.advice}.")
     for warning in view.warnings:
@@ -46,6 +45,8 @@ def claims(screen: Screen, view: CaseView) -> None:
     screen.heading("What your story tells")
     for number, claim in enumerate(view.claims, 1):
         _claim(screen, number, claim)
+        for quote in claim.quotes:
+            screen.say(f'"{" ".join(quote.text.split())}"', indent=4)
 
 
 def missing(screen: Screen, view: CaseView) -> None:
@@ -107,8 +108,6 @@ def answers(screen: Screen, view: CaseView) -> None:
 def _claim(screen: Screen, number: int, claim: ClaimView) -> None:
     told = f"{claim.told} of {claim.total} told" if claim.total else "for another office"
     screen.say(f"({number}) {claim.name}: {told}", style="bold")
-    for quote in claim.quotes:
-        screen.say(f'"{" ".join(quote.text.split())}"', indent=4)
 
 
 def _limit(screen: Screen, limit: DeadlineView) -> None:
