@@ -22,6 +22,7 @@ demo: install  ## set up, then the main job: claims from a story, evidence by CI
 	$(BIN)/python -m scripts.demo
 
 test: install-dev  ## set up, then the whole test suite (more: test-long, test-cli, test-ipfs)
+	scripts/install-tmux
 	$(PYTEST) -m "not long and not cli and not ipfs and not postgres and not web" --durations=15
 
 check: install-dev lint types  ## the inner loop, under a minute

@@ -94,6 +94,7 @@ def test_ctrl_c_keeps_what_was_told_and_tells_the_way_back(state_dir: Path) -> N
     assert "(You said: nine hundred)" in held(state_dir, "back\n", resume=session_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
