@@ -17,13 +17,15 @@ from mediator import analysis, dialogue, historical
 from mediator.adapters import adapt
 from mediator.claims.engine import default_scorer
 from mediator.claims.extract import extract
-from mediator.claims.panel import Panel
+from mediator.claims.panel import Judge, Panel
 from mediator.claims.report import ClaimReport
 from mediator.claims.taxonomy import ClaimType, load_taxonomy
 from mediator.draft.build import Details, build_draft
 from mediator.draft.model import Draft
 from mediator.exceptions import NotFoundError, NothingToReadError, SetupError
 from mediator.interview import Interview
+from mediator.reading import AnswerReader
+from mediator.rereading import Rereading, Telling
 from mediator.session import Session, session_ids
 from mediator.shelf import Shelf
 from mediator.view import CaseView
@@ -52,9 +54,11 @@ class Mediator:
         privacy: str | None = None,
         today: dt.date | None = None,
         session_seal: LineSeal | Callable[[], LineSeal] | None = None,
+        read_answers: bool = True,
     ) -> None:
         """``backends``: Backend objects or callables from text to text, asked in this order.
 
+        ``read_answers``: whether a backend that passes the controls says if an answer answers its question.
         ``session_seal``: what encrypts sessions, or the function that makes it when the first one is opened.
         ``evidence``: a store that its maker closes, or the path or function that opens one when it is needed.
         """
@@ -74,6 +78,7 @@ class Mediator:
         self._taxonomy = load_taxonomy()
         self._shelf = Shelf(evidence if evidence is not None else self.state_dir / "evidence")
         self._panel = Panel(self.backends, self._taxonomy, memory=self.state_dir / "checks.json")
+        self._reader = AnswerReader(self._panel, self.state_dir / "checks.json") if read_answers else None
         self._given_seal = session_seal
         self._session: Session | None = None
 
@@ -81,9 +86,11 @@ class Mediator:
 
     def extract_claims(self, text: str) -> ClaimReport:
         """Read one story: claims with quotes, parties, dates, amounts, what is missing and what failed."""
-        return extract(
-            text, taxonomy=self._taxonomy, scorer=self._scorer, panel=self._panel, today=self._today or _today()
-        )
+        return self._extract(text, self._panel)
+
+    def reread(self, text: str, telling: Telling) -> ClaimReport:
+        """Read a session's story; a backend is asked only about what changed since it was read last."""
+        return self._extract(text, Rereading(self._panel, telling))
 
     def analyze_complaint_legal_issues(self, text: str | None = None) -> dict[str, Any]:
         """Classification, statutes, requirements and questions for ``text``, or for the session's story."""
@@ -223,11 +230,11 @@ class Mediator:
         return self._given_seal() if callable(self._given_seal) else self._given_seal
 
     def _open_session(self, session_id: str | None) -> Session:
-        return Session(self._sessions, Interview(self._taxonomy), self._reread, session_id, seal=self._seal)
+        interview = Interview(self._taxonomy)
+        return Session(self._sessions, interview, self.reread, session_id, reader=self._reader, seal=self._seal)
 
-    def _reread(self, text: str, before: tuple[str, ClaimReport] | None) -> ClaimReport:
-        """Read a session's story; ``before`` is what was read of it already."""
-        return self.extract_claims(text)
+    def _extract(self, text: str, judge: Judge) -> ClaimReport:
+        return extract(text, taxonomy=self._taxonomy, scorer=self._scorer, panel=judge, today=self._today or _today())
 
     def _owner(self, user_id: str | None) -> str:
         return self.user_id if user_id is None else user_id

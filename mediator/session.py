@@ -17,6 +17,7 @@ from mediator.contradictions import BOTH, SKIPPED, UNKNOWN
 from mediator.events import Event, EventLog
 from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError
 from mediator.interview import Interview, Progress
+from mediator.rereading import Telling
 from mediator.state import AnswerKind, Fold, Key, ProofAnswer, SessionState, question_key
 from mediator.steps import Clarification, EvidenceRequest, Question, Step
 
@@ -27,8 +28,8 @@ __all__ = ["Extract", "Reader", "Session", "session_ids"]
 
 _SUFFIX = ".session.jsonl"
 
-#: Reads the story. It is given what was told before with its report, so that only what changed is read again.
-Extract = Callable[[str, "tuple[str, ClaimReport] | None"], ClaimReport]
+#: Reads the story. The second argument holds what is known already, so that only what changed is read again.
+Extract = Callable[[str, Telling], ClaimReport]
 #: Tells whether an answer answers its question, as the data of a ``reading`` event; None when nobody can tell.
 Reader = Callable[[Question, str], "Mapping[str, Any] | None"]
 
@@ -124,11 +125,11 @@ class Session:
                 raise NothingToReadError("nothing was told yet; tell the story first")
             if state.report is not None and not state.unread:
                 return state.report
-            before = None if state.report is None else ("\n\n".join(state.read), state.report)
-            report = self._extract(state.story, before)
+            telling = Telling(state)
+            report = self._extract(state.story, telling)
             with self._lock:
                 if self.state.stories == state.stories and self.state.unread:
-                    self._write("found", {"report": report.model_dump(mode="json")})
+                    self._write("found", _as_found(report, telling))
 
     # -- answers ------------------------------------------------------------------------------
 
@@ -249,13 +250,6 @@ class Session:
 
     # -- the rest -----------------------------------------------------------------------------
 
-    def keep(self, texts: Mapping[str, str]) -> None:
-        """Keep what a backend was asked and answered, by CID, beside the story that it holds anyway."""
-        with self._lock:
-            new = {cid: text for cid, text in texts.items() if cid not in self.state.kept}
-            if new:
-                self._write("kept", {"texts": new})
-
     def import_events(self, kind: str, data: Mapping[str, Any]) -> None:
         """Take over something from another format."""
         self._write(kind, data)
@@ -314,6 +308,14 @@ class Session:
     def _write(self, kind: str, data: Mapping[str, Any]) -> None:
         with self._lock:
             self._fold.add(self._log.append(kind, data))
+
+
+def _as_found(report: ClaimReport, telling: Telling) -> dict[str, Any]:
+    data: dict[str, Any] = {"report": report.model_dump(mode="json")}
+    if telling.verdicts:
+        data["verdicts"] = {claim: verdict.model_dump(mode="json") for claim, verdict in telling.verdicts.items()}
+        data["texts"] = {cid: text for cid, text in telling.texts.items() if cid not in telling.state.kept}
+    return data
 
 
 def _worded(text: str) -> str:

@@ -1,7 +1,7 @@
 """What a session knows: a fold over its events, so that the same events always give the same state.
 
 Undo and redo are events too. An act is one thing that the person did, with what the program found
-because of it (``found``, ``reading``, ``kept``); undo takes back a whole act, and looking back at an
+because of it (``found``, ``reading``); undo takes back a whole act, and looking back at an
 earlier question is no act.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
-from mediator.claims.report import ClaimReport
+from mediator.claims.report import ClaimReport, Verdict
 from mediator.events import Event
 
 __all__ = [
@@ -37,7 +37,7 @@ Key = tuple[str, str]
 
 _EVIDENCE = "evidence:"
 #: Events that belong to the act before them.
-_DERIVED = frozenset({"found", "reading", "kept"})
+_DERIVED = frozenset({"found", "reading"})
 _NAVIGATION = frozenset({"back", "forward"})
 _TELLING = frozenset({"story", "retold"})
 
@@ -112,6 +112,8 @@ class SessionState:
     readings: Mapping[Key, Reading] = field(default_factory=dict)
     #: Texts by CID that a backend was asked and answered, kept so that ``explain`` can show them.
     kept: Mapping[str, str] = field(default_factory=dict)
+    #: What a trusted backend said last about each claim type, yes or no.
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     imported: tuple[Mapping[str, Any], ...] = ()
     can_undo: bool = False
     can_redo: bool = False
@@ -185,7 +187,7 @@ class Fold:
         if event.kind == "found":
             if event.hash not in self._reports:
                 self._reports[event.hash] = ClaimReport.model_validate(event.data["report"])
-            return replace(state, report=self._reports[event.hash], read=state.stories)
+            return _found(state, event, self._reports[event.hash])
         apply = _APPLY.get(event.kind)
         return state if apply is None else apply(state, event)
 
@@ -197,6 +199,17 @@ def fold(events: Iterable[Event]) -> SessionState:
 
 def _is_act(events: list[Event]) -> bool:
     return events[0].kind not in _NAVIGATION and events[0].kind not in _DERIVED
+
+
+def _found(state: SessionState, event: Event, report: ClaimReport) -> SessionState:
+    said = {claim: Verdict.model_validate(verdict) for claim, verdict in event.data.get("verdicts", {}).items()}
+    return replace(
+        state,
+        report=report,
+        read=state.stories,
+        kept={**state.kept, **event.data.get("texts", {})},
+        verdicts={**state.verdicts, **said},
+    )
 
 
 def _story(state: SessionState, event: Event) -> SessionState:
@@ -279,11 +292,8 @@ def _forward(state: SessionState, event: Event) -> SessionState:
 def _reading(state: SessionState, event: Event) -> SessionState:
     data = event.data
     reading = Reading(data["seq"], data["answers"], data["backend"], data["prompt_cid"], data["response_cid"])
-    return replace(state, readings={**state.readings, (data["claim"], data["element"]): reading})
-
-
-def _kept(state: SessionState, event: Event) -> SessionState:
-    return replace(state, kept={**state.kept, **event.data["texts"]})
+    readings = {**state.readings, (data["claim"], data["element"]): reading}
+    return replace(state, readings=readings, kept={**state.kept, **data.get("texts", {})})
 
 
 def _imported(state: SessionState, event: Event) -> SessionState:
@@ -301,6 +311,5 @@ _APPLY: Mapping[str, Callable[[SessionState, Event], SessionState]] = {
     "back": _back,
     "forward": _forward,
     "reading": _reading,
-    "kept": _kept,
     "imported": _imported,
 }

@@ -37,13 +37,15 @@ class Answer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question and its answer, or the error that came instead."""
+    """One question and its answer, or the error that came instead. The CIDs are of ``prompt`` and ``response``."""
 
     claim_id: str
     prompt_cid: str
     answer: Answer | None
     response_cid: str
     error: BackendError | None
+    prompt: str = ""
+    response: str = ""
 
 
 _RULES = (
@@ -96,12 +98,14 @@ def ask(backend: Backend, questions: Sequence[tuple[ClaimType, str]]) -> list[As
     def one(question: tuple[ClaimType, str]) -> Asked:
         claim, story = question
         prompt = check_prompt(claim, story)
-        prompt_cid = content_id(json.dumps(prompt, ensure_ascii=False, sort_keys=True))
+        asked = json.dumps(prompt, ensure_ascii=False, sort_keys=True)
+        prompt_cid = content_id(asked)
         try:
             answer = backend.generate_json(prompt, Answer, **options)
         except BackendError as error:
-            return Asked(claim.id, prompt_cid, None, "", error)
-        return Asked(claim.id, prompt_cid, answer, content_id(answer.model_dump_json()), None)
+            return Asked(claim.id, prompt_cid, None, "", error, asked)
+        response = answer.model_dump_json()
+        return Asked(claim.id, prompt_cid, answer, content_id(response), None, asked, response)
 
     with ThreadPoolExecutor(min(_WORKERS, len(questions)), thread_name_prefix="claim-check") as pool:
         return list(pool.map(one, questions))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,10 @@ def default_scorer() -> Scorer:
     return FallingBackScorer()
 
 
+#: Vectors that are kept, the newest: about 12 MiB of them, some thousand sentences.
+_REMEMBERED = 8192
+
+
 class FallingBackScorer:
     """Uses sentence vectors, and words alone from the moment that the vectors turn out not to work."""
 
@@ -33,6 +38,8 @@ class FallingBackScorer:
         from backends.local.embeddings import SentenceEmbedder
 
         self._embedder = SentenceEmbedder()
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+        self._lock = threading.Lock()
         self._scorer = HeadScorer(load_head(), self._embed)
 
     @property
@@ -57,4 +64,13 @@ class FallingBackScorer:
             return self._scorer.score(parts)
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self._embedder.embed(texts)
+        """Vectors of the texts. Those that were read before come from memory, so that only what changed is read."""
+        with self._lock:
+            known = {text: self._vectors[text] for text in texts if text in self._vectors}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, self._embedder.embed(new), strict=True))
+        with self._lock:
+            self._vectors.update(known)
+            while len(self._vectors) > _REMEMBERED:
+                del self._vectors[next(iter(self._vectors))]
+        return np.stack([known[text] for text in texts]) if texts else self._embedder.embed(texts)

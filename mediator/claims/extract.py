@@ -14,7 +14,7 @@ from mediator.claims.candidates import Candidate, Scorer
 from mediator.claims.dates import find_dates
 from mediator.claims.directives import addressed_to_software
 from mediator.claims.grounding import Grounder
-from mediator.claims.panel import Panel, PanelResult
+from mediator.claims.panel import Judge, PanelResult
 from mediator.claims.parties import find_parties
 from mediator.claims.report import ClaimReport, ElementSupport, FoundClaim, MissingElement, Quote, Refusal
 from mediator.claims.rules import apply_labelling_rules
@@ -34,7 +34,7 @@ def extract(
     *,
     taxonomy: Taxonomy,
     scorer: Scorer,
-    panel: Panel,
+    panel: Judge,
     today: dt.date | None = None,
 ) -> ClaimReport:
     """Read one story. Raises NothingToReadError when there is no word in it."""

@@ -6,11 +6,10 @@ backend whose model fails the control questions is heard once and not followed.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from backends.base import Backend
 from backends.exceptions import (
@@ -25,11 +24,12 @@ from backends.exceptions import (
     redact,
 )
 from mediator.claims.candidates import Candidate
-from mediator.claims.checks import CONTROLS, PASS_MARK, Asked, ask, ask_controls, content_id
+from mediator.claims.checks import CONTROLS, PASS_MARK, Asked, ask, ask_controls
+from mediator.claims.memory import ScoreMemory, backend_key, model_name
 from mediator.claims.report import BackendFailure, Refusal, Verdict
 from mediator.claims.taxonomy import Taxonomy
 
-__all__ = ["Panel", "PanelResult"]
+__all__ = ["Judge", "Panel", "PanelResult"]
 
 _ADVICE: tuple[tuple[type[BackendError], str], ...] = (
     (AuthenticationError, "set the API key that this backend needs"),
@@ -52,11 +52,19 @@ class PanelResult:
     failures: tuple[BackendFailure, ...] = ()
     warnings: tuple[str, ...] = ()
     checked_by: str | None = None
+    #: What was asked and answered, by CID, word for word.
+    texts: dict[str, str] = field(default_factory=dict)
 
     def counted(self, claim_id: str) -> Verdict | None:
         """The verdict that has a say on this claim, if there is one."""
         verdict = self.verdicts.get(claim_id)
         return verdict if verdict is not None and verdict.counted else None
+
+
+class Judge(Protocol):
+    """Says which candidates a story tells. ``Panel`` asks backends; a session asks only about what changed."""
+
+    def judge(self, story: str, candidates: Sequence[Candidate]) -> PanelResult: ...
 
 
 class Panel:
@@ -65,8 +73,7 @@ class Panel:
     def __init__(self, backends: Sequence[Backend], taxonomy: Taxonomy, memory: Path | None = None) -> None:
         self._backends = tuple(backends)
         self._taxonomy = taxonomy
-        self._memory = memory
-        self._scores: dict[str, int] = {}
+        self._memory = ScoreMemory(memory)
 
     def judge(self, story: str, candidates: Sequence[Candidate]) -> PanelResult:
         """Ask about every candidate until each has an answer or no backend is left."""
@@ -103,10 +110,11 @@ class Panel:
                 still_open.append(item.claim_id)
                 continue
             says = item.answer.applies == "yes"
+            result.texts |= {item.prompt_cid: item.prompt, item.response_cid: item.response}
             result.checked_by = result.checked_by or backend.id
             result.verdicts[item.claim_id] = Verdict(
                 backend=backend.id,
-                model=_model(backend),
+                model=model_name(backend),
                 says=says,
                 counted=True,
                 prompt_cid=item.prompt_cid,
@@ -124,45 +132,19 @@ class Panel:
         return still_open
 
     def _controls(self, backend: Backend) -> tuple[int, BackendError | None]:
-        key = _key(backend)
-        if key not in self._scores:
-            self._scores.update(self._remembered())
-        if key not in self._scores:
-            right, error = ask_controls(backend)
+        key = backend_key(backend, [list(control) for control in CONTROLS])
+        score = self._memory.get(key)
+        if score is None:
+            score, error = ask_controls(backend)
             if error is not None:
                 return 0, error
-            self._scores[key] = right
-            self._remember()
-        return self._scores[key], None
+            self._memory.put(key, score)
+        return score, None
 
-    def _remembered(self) -> dict[str, int]:
-        if self._memory is None or not self._memory.is_file():
-            return {}
-        try:
-            known = json.loads(self._memory.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}  # a lost memory only means that the controls are asked again
-        return {key: value for key, value in known.items() if isinstance(key, str) and isinstance(value, int)}
-
-    def _remember(self) -> None:
-        if self._memory is None:
-            return
-        self._memory.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._memory.with_name(f"{self._memory.name}.{os.getpid()}.new")
-        fresh.write_text(json.dumps({**self._remembered(), **self._scores}, indent=1, sort_keys=True), encoding="utf-8")
-        fresh.replace(self._memory)
-
-
-def _key(backend: Backend) -> str:
-    """Who answers and what is asked: another model or other questions are asked anew."""
-    options = {name: repr(value) for name, value in sorted(backend.options.items())}
-    identity = [type(backend).__name__, backend.id, _model(backend), options, [list(control) for control in CONTROLS]]
-    return content_id(json.dumps(identity, sort_keys=True, default=str))
-
-
-def _model(backend: Backend) -> str | None:
-    model = backend.options.get("model") or getattr(backend, "model", None) or getattr(backend, "model_path", None)
-    return None if model is None else Path(str(model)).name
+    def trusted(self) -> list[Backend]:
+        """The backends whose model tells the control questions apart, in order. No story is sent to any."""
+        scores = [(backend, *self._controls(backend)) for backend in self._backends]
+        return [backend for backend, score, error in scores if error is None and score >= PASS_MARK]
 
 
 def _failure(backend: Backend, error: BackendError) -> BackendFailure:

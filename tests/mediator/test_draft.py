@@ -15,7 +15,7 @@ from mediator.draft.html import Style, to_html
 from mediator.draft.privacy import shorten, to_look_at
 from mediator.state import Answer, Exhibit, SessionState
 from tests.mediator.conftest import ScriptedBackend, failing
-from tests.mediator.test_interview import TAXONOMY, report
+from tests.mediator.made_sessions import TAXONOMY, report
 
 STORY = "I gave back the keys on May 1, 2025. He kept my $900. <b>My</b> cat is Biscuit. My SSN is 123-45-6789, $5."
 CID = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
