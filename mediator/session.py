@@ -163,12 +163,25 @@ class Session:
                 case _:
                     return self._settle("skipped", "")
 
+    def answer_to(self, claim: str, element: str, text: str, kind: AnswerKind = "text") -> Step:
+        """Answer the question of that element, whatever is shown. It is on the disk before a backend reads it."""
+        with self._lock:
+            key = question_key(claim, element)
+            step = self._interview.at(self.state, key)
+            if not isinstance(step, Question):
+                raise NotFoundError(f'there is no question "{key:.80}"')
+            self._write("answer", {"claim": claim, "element": element, "answer": kind, "text": _whole(text)})
+            seq = self._log.events[-1].seq
+        if self._reader is not None and kind == "text" and text.strip():
+            reading = self._reader(step, text)  # no lock is held while a model reads
+            if reading is not None:
+                self._write("reading", {**reading, "claim": claim, "element": element, "seq": seq})
+        return self.step
+
     def correct(self, claim: str, element: str, text: str) -> Step:
         """Change an earlier answer without going back to its question."""
-        with self._lock:
-            self._known_answer((claim, element))
-            self._answered((claim, element), "text", text)
-            return self.step
+        self._known_answer((claim, element))
+        return self.answer_to(claim, element, text)
 
     def choose(self, choice: str) -> Step:
         """Say which side of the contradiction that is shown is right: a value, "both" or "unknown"."""
@@ -265,22 +278,10 @@ class Session:
             self._log.close()
 
     def _settle(self, kind: AnswerKind, text: str) -> Step:
-        with self._lock:
-            step = self.step
-            if not isinstance(step, Question):
-                raise MediatorError("there is no question to answer now")
-            self._answered(step.element_key, kind, text)
-            if self._reader is None or kind != "text" or not text.strip():
-                return self.step
-            seq = self._log.events[-1].seq
-        reading = self._reader(step, text)
-        with self._lock:
-            if reading is not None:
-                self._write("reading", {**reading, "claim": step.claim, "element": step.element, "seq": seq})
-            return self.step
-
-    def _answered(self, key: Key, kind: AnswerKind, text: str) -> None:
-        self._write("answer", {"claim": key[0], "element": key[1], "answer": kind, "text": _whole(text)})
+        step = self.step
+        if not isinstance(step, Question):
+            raise MediatorError("there is no question to answer now")
+        return self.answer_to(step.claim, step.element, text, kind)
 
     def _prove(self, answer: ProofAnswer) -> Step:
         with self._lock:

@@ -27,8 +27,8 @@ def default_scorer() -> Scorer:
     return FallingBackScorer()
 
 
-#: Vectors that are kept, the newest: about 12 MiB of them, some thousand sentences.
-_REMEMBERED = 8192
+#: Vectors that are kept, the newest: about 30 MiB of them. A story of 100 kB has about 3,000 texts.
+_REMEMBERED = 20_000
 
 
 class FallingBackScorer:

@@ -22,6 +22,7 @@ from mediator.office.engines import EngineInfo, Engines, EngineSpec
 from mediator.office.evidence import OwnEvidence
 from mediator.office.preferences import chosen_engine
 from mediator.office.readings import Readings
+from mediator.rereading import Telling
 from mediator.session import Session
 
 if TYPE_CHECKING:
@@ -166,8 +167,8 @@ class Office:
     def _open_session(self, place: Place) -> Session:
         folder, case_id = place
 
-        def read(story: str, before: tuple[str, ClaimReport] | None) -> ClaimReport:
+        def read(story: str, telling: Telling) -> ClaimReport:
             # Asked each time: the person may choose another engine while the session is open.
-            return self._engines.mediator(chosen_engine(folder.parent))._reread(story, before)
+            return self._engines.mediator(chosen_engine(folder.parent)).reread(story, telling)
 
         return Session(folder, self._interview, read, case_id, seal=self.seal)

@@ -290,7 +290,7 @@ def test_a_reading_that_fails_is_told_and_can_be_done_again(state_dir, monkeypat
 
 def test_a_fault_while_reading_is_logged_without_the_story(state_dir, monkeypatch, caplog):
     class Quoting:
-        def _reread(self, text: str, before: object) -> None:
+        def reread(self, text: str, telling: object) -> None:
             raise TypeError(f"cannot read {text}")
 
     with open_office(state_dir) as office:
