@@ -21,18 +21,18 @@ from commands.streams import prepare_streams
 
 __all__ = ["cli", "main"]
 
-#: Each command's module is imported when the command is used, so that help and checks are quick.
+#: Where each command is, and the line that `--help` shows. Its module is imported when the command is used.
 _COMMANDS = {
-    "start": "commands.start:start",
-    "check": "commands.check:check",
-    "doctor": "commands.doctor:doctor",
-    "generate": "commands.generate:generate",
-    "claims": "mediator.claims.cli:claims",
-    "eval": "mediator.claims.cli:evaluate",
-    "draft": "mediator.draft.cli:draft",
-    "explain": "mediator.explain:explain",
-    "evidence": "mediator.evidence.cli:evidence",
-    "models": "commands.models:models",
+    "start": ("commands.start:start", "Tell your story and answer questions, in the terminal."),
+    "check": ("commands.check:check", "Is the configuration good, and what would each backend do?"),
+    "doctor": ("commands.doctor:doctor", "What is installed, what is available, what to type next."),
+    "generate": ("commands.generate:generate", "One prompt, one answer."),
+    "claims": ("mediator.claims.cli:claims", "Find the claims in a story, with the words they rest on."),
+    "eval": ("mediator.claims.cli:evaluate", "Read many stories and write what was found, for scoring."),
+    "draft": ("mediator.draft.cli:draft", "Write the draft complaint of an interview."),
+    "explain": ("mediator.explain:explain", "Show what a claim of an interview rests on."),
+    "evidence": ("mediator.evidence.cli:evidence", "Keep files under their CID, fetch, prove and export them."),
+    "models": ("commands.models:models", "List and measure the model files on this machine."),
 }
 
 
@@ -43,10 +43,14 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -71,9 +71,9 @@ def availability(name: str, deps: RouterDeps, settings: EnvironmentSettings) -> 
     """Whether the provider's own program, key or library is there."""
     candidate = _candidate(Target(name), deps, settings)
     if name == "backend_manager" and not settings.backend_manager and deps.backend_manager is None:
-        return Availability(False, "not enabled: set ENABLE_BACKEND_MANAGER to 1")
+        return Availability(False, "not enabled: set COMPLAINT_GENERATOR_ENABLE_BACKEND_MANAGER=1")
     if name == "accelerate" and not settings.accelerate and deps.accelerate_manager is None:
-        return Availability(False, "not enabled: set ENABLE_IPFS_ACCELERATE to 1")
+        return Availability(False, "not enabled: set COMPLAINT_GENERATOR_ENABLE_IPFS_ACCELERATE=1")
     return candidate.found.spec.available(candidate.context)
 
 
