@@ -20,7 +20,8 @@ from mediator.claims.extract import extract
 from mediator.claims.panel import Judge, Panel
 from mediator.claims.report import ClaimReport
 from mediator.claims.taxonomy import ClaimType, load_taxonomy
-from mediator.draft.build import Details, build_draft
+from mediator.draft.build import build_draft
+from mediator.draft.details import Details
 from mediator.draft.model import Draft
 from mediator.exceptions import NotFoundError, NothingToReadError, SetupError
 from mediator.interview import Interview
@@ -28,6 +29,7 @@ from mediator.reading import AnswerReader
 from mediator.rereading import Rereading, Telling
 from mediator.session import Session, session_ids
 from mediator.shelf import Shelf
+from mediator.state import fold
 from mediator.view import CaseView
 from mediator.viewing import view_of
 
@@ -193,10 +195,21 @@ class Mediator:
         """The running interview as a person sees it: story, claims, step, matrix, timeline, deadlines and the rest."""
         return view_of(self.session, self._taxonomy, self._today or _today())
 
-    def draft(self, details: Details | None = None) -> Draft:
-        """The complaint as far as the session tells it: never signed, never invented."""
-        records = self._shelf.records(owner=self.user_id) if self.session.state.exhibits else []
-        return build_draft(self.session.id, self.session.state, self._taxonomy, evidence=records, details=details)
+    def draft(self, details: Details | None = None, *, until: int | None = None) -> Draft:
+        """The complaint as far as the session tells it (or told it up to event ``until``): never signed, never invented."""
+        session = self.session
+        if until is not None and until >= len(session.events):
+            raise NotFoundError(f"the session {session.id} has no event {until}; its last is {len(session.events) - 1}")
+        state = session.state if until is None else fold(session.events[: until + 1])
+        return build_draft(
+            session.id,
+            state,
+            self._taxonomy,
+            evidence=self._shelf.records(owner=self.user_id) if state.exhibits else [],
+            details=details,
+            open_evidence=self.open_evidence,
+            year=int(session.events[0].at[:4]) if session.events else None,
+        )
 
     def save(self) -> Path:
         """Where the session is. Every step is on the disk already."""

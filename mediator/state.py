@@ -23,6 +23,7 @@ __all__ = [
     "ProofAnswer",
     "Reading",
     "SessionState",
+    "Smoothed",
     "evidence_key",
     "fold",
     "parse_key",
@@ -93,6 +94,15 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Smoothed:
+    """Prose for one paragraph of the draft that the person accepted, and the backend that wrote it."""
+
+    text: str
+    backend: str
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionState:
     """Everything that was told, found, asked and answered."""
 
@@ -115,6 +125,8 @@ class SessionState:
     #: What a trusted backend said last about each claim type, yes or no.
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     imported: tuple[Mapping[str, Any], ...] = ()
+    #: Accepted prose, by the paragraph of the draft that it stands for.
+    smoothed: Mapping[str, Smoothed] = field(default_factory=dict)
     can_undo: bool = False
     can_redo: bool = False
 
@@ -300,6 +312,15 @@ def _imported(state: SessionState, event: Event) -> SessionState:
     return replace(state, imported=(*state.imported, event.data))
 
 
+def _smoothed(state: SessionState, event: Event) -> SessionState:
+    """By the paragraph as it was drafted; the person's own words taken back as they were need no prose."""
+    original, text = str(event.data["original"]), str(event.data["text"])
+    kept = {words: prose for words, prose in state.smoothed.items() if words != original}
+    if text != original:
+        kept[original] = Smoothed(text, str(event.data["backend"]), event.data.get("model"))
+    return replace(state, smoothed=kept)
+
+
 _APPLY: Mapping[str, Callable[[SessionState, Event], SessionState]] = {
     "story": _story,
     "retold": _retold,
@@ -312,4 +333,5 @@ _APPLY: Mapping[str, Callable[[SessionState, Event], SessionState]] = {
     "forward": _forward,
     "reading": _reading,
     "imported": _imported,
+    "smoothed": _smoothed,
 }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mediator.claims.report import ClaimReport, FoundClaim
 from mediator.claims.taxonomy import ClaimType, Taxonomy
+from mediator.draft import court
 from mediator.draft.check import check_sections
-from mediator.draft.facts import Facts, number_facts
+from mediator.draft.details import Details
+from mediator.draft.exhibits import Open, exhibit_labels, list_exhibits
+from mediator.draft.facts import Facts, Matter, number_facts
 from mediator.draft.model import (
     MISSING,
     Count,
@@ -18,38 +20,19 @@ from mediator.draft.model import (
     DraftExhibit,
     DraftParty,
     MatrixRow,
+    Redaction,
     TimelineEntry,
 )
-from mediator.draft.privacy import to_look_at
+from mediator.draft.privacy import Redactor
 from mediator.exceptions import NothingToReadError
-from mediator.state import Key, SessionState
+from mediator.state import SessionState
 
-__all__ = ["Details", "build_draft"]
+__all__ = ["build_draft"]
 
-_CERTIFICATION = (
-    "By signing below, I certify to the best of my knowledge that this complaint is not presented for an improper "
-    "purpose, that its claims are supported by the law or by a good-faith argument to change it, and that its facts "
-    "have support or will likely have support after a chance to look into them (Fed. R. Civ. P. 11(b))."
+_EXHIBITS_STAY = (
+    "The exhibits themselves are not changed. Look in each for social-security and account numbers, birth dates and "
+    "names of children before you file it (Fed. R. Civ. P. 5.2(a))."
 )
-_VERIFICATION = "I declare under penalty of perjury that the foregoing is true and correct (28 U.S.C. § 1746)."
-_PAPERS = (
-    "civil cover sheet (form JS 44)",
-    "a summons for each defendant (form AO 440)",
-    "the filing fee, or a request to go without it (form AO 239 or AO 240)",
-    "in diversity cases a disclosure of citizenship (Fed. R. Civ. P. 7.1(a)(2))",
-    "service on every defendant within 90 days (Fed. R. Civ. P. 4(m))",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """What a person may add beside the interview. None means that nobody said."""
-
-    court: str | None = None
-    district: str | None = None
-    jury: bool | None = None
-    diversity: bool | None = None
-    verified: bool = False
 
 
 def build_draft(
@@ -59,69 +42,78 @@ def build_draft(
     *,
     evidence: Sequence[Mapping[str, Any]] = (),
     details: Details | None = None,
+    open_evidence: Open | None = None,
+    year: int | None = None,
 ) -> Draft:
-    """The draft of that session. ``evidence`` are the records of the store, by submission."""
+    """The draft of that session.
+
+    ``evidence`` are the records of the store, ``open_evidence`` lets pages be counted, ``year`` is when it was told.
+    """
     report = state.report
     if report is None:
         raise NothingToReadError("nothing was told yet; tell the story first, then draft")
     details = details or Details()
+    redactor = _redactor(state, report, year)
+    listed, in_titles, unread = list_exhibits(state, evidence, redactor, open_evidence)
+    matter = Matter(state, report, taxonomy, redactor, listed, exhibit_labels(state))
+    facts = number_facts(matter)
     claims = [claim for claim in report.claims if claim.kind != "refer"]
-    labels = _exhibit_labels(state)
-    facts = number_facts(state, report, taxonomy, labels)
-    counts = tuple(_count(n, claim, taxonomy[claim.id], facts, labels) for n, claim in enumerate(claims, 1))
     types = [taxonomy[claim.id] for claim in claims]
-    jurisdiction, warnings = _jurisdiction(types, details)
+    counts = tuple(_count(n, claim, taxonomy[claim.id], facts, matter) for n, claim in enumerate(claims, 1))
+    plaintiffs, in_names = _shortened(court.parties(report, details, "plaintiff"), redactor)
+    defendants, _ = _shortened(court.parties(report, details, "defendant"), redactor)
+    why_here, warnings = court.jurisdiction(types, details, (*plaintiffs, *defendants))
+    prayer, sums = court.prayer(types, report)
+    told = "\n".join([*(p.text for p in facts.paragraphs), *(x.title for x in listed)])
     parts: dict[str, Any] = {
         "session": session_id,
         "court": details.court or MISSING,
         "district": details.district or MISSING,
-        "plaintiffs": _parties(report, "plaintiff"),
-        "defendants": _parties(report, "defendant"),
-        "jury_demand": _jury(details.jury),
-        "jurisdiction": jurisdiction,
-        "venue": _venue(details),
-        "facts": facts.paragraphs,
+        "plaintiffs": plaintiffs,
+        "defendants": defendants,
+        "jury_demand": court.jury(details.jury),
+        "jurisdiction": why_here,
+        "venue": court.venue(details),
+        "facts": tuple(facts.paragraphs),
         "counts": counts,
-        "prayer": _prayer(types, report),
-        "certification": _CERTIFICATION,
-        "verification": _VERIFICATION if details.verified else None,
-        "exhibits": _exhibits(state, facts, evidence, labels),
-        "related_papers": _PAPERS,
-        "redactions": (*facts.redactions, *to_look_at(" ".join(p.text for p in facts.paragraphs))),
-        "timeline": _timeline(report, facts),
+        "prayer": prayer,
+        "sums": sums,
+        "certification": court.CERTIFICATION,
+        "verification": court.VERIFICATION if details.verified else None,
+        "exhibits": _with_paragraphs(listed, facts),
+        "related_papers": court.PAPERS,
+        "redactions": tuple(dict.fromkeys((*facts.redactions, *in_titles, *in_names, *redactor.to_look_at(told)))),
+        "timeline": _timeline(state, report, facts, redactor),
         "matrix": _matrix(counts),
-        "warnings": (*warnings, *_referred(report)),
+        "warnings": (*warnings, *facts.warnings, *unread, *_referred(report), *((_EXHIBITS_STAY,) if listed else ())),
     }
     bare = Draft(**parts, checks=())
     return bare.model_copy(update={"checks": check_sections(bare, taxonomy)})
 
 
-def _parties(report: ClaimReport, role: str) -> tuple[DraftParty, ...]:
-    return tuple(DraftParty(name=p.name, role=p.role) for p in report.parties if p.role == role)  # type: ignore[arg-type]  # held to the two by the filter
+def _redactor(state: SessionState, report: ClaimReport, year: int | None) -> Redactor:
+    texts = [state.story, *(a.text for a in state.answers.values()), *(x.description for x in state.exhibits)]
+    return Redactor(texts, keep=[party.name for party in report.parties if party.role == "defendant"], year=year)
 
 
-def _exhibit_labels(state: SessionState) -> dict[Key, list[str]]:
-    labels: dict[Key, list[str]] = {}
-    for place, exhibit in enumerate(state.exhibits):
-        if exhibit.claim and exhibit.element:
-            labels.setdefault((exhibit.claim, exhibit.element), []).append(_label(place))
-    return labels
+def _shortened(
+    sides: tuple[DraftParty, ...], redactor: Redactor
+) -> tuple[tuple[DraftParty, ...], tuple[Redaction, ...]]:
+    """A child that is a party stands in the caption with initials."""
+    made: list[DraftParty] = []
+    redactions: list[Redaction] = []
+    for party in sides:
+        name, done = redactor.apply(party.name)
+        made.append(party.model_copy(update={"name": name}))
+        redactions.extend(done)
+    return tuple(made), tuple(redactions)
 
 
-def _label(place: int) -> str:
-    """A to Z, then AA, AB and so on."""
-    letter = chr(ord("A") + place % 26)
-    return letter if place < 26 else _label(place // 26 - 1) + letter
-
-
-def _count(
-    number: int, found: FoundClaim, claim: ClaimType, facts: Facts, labels: Mapping[Key, Sequence[str]]
-) -> Count:
+def _count(number: int, found: FoundClaim, claim: ClaimType, facts: Facts, matter: Matter) -> Count:
     elements = []
     for element in claim.elements:
         key = (claim.id, element.id)
-        paragraphs, exhibits = facts.for_element.get(key, ()), tuple(labels.get(key, ()))
-        missing = None if paragraphs or exhibits else f"{MISSING}: {element.ask}"
+        paragraphs, exhibits = tuple(facts.for_element.get(key, ())), tuple(matter.labels.get(key, ()))
         elements.append(
             CountElement(
                 element=element.id,
@@ -129,7 +121,7 @@ def _count(
                 blocking=element.blocking,
                 paragraphs=paragraphs,
                 exhibits=exhibits,
-                missing=missing,
+                missing=None if paragraphs or exhibits else f"{MISSING}: {element.ask}",
             )
         )
     return Count(
@@ -143,75 +135,22 @@ def _count(
     )
 
 
-def _jurisdiction(types: Sequence[ClaimType], details: Details) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    federal = [claim for claim in types if "federal question" in claim.jurisdiction]
-    state_law = [claim for claim in types if claim not in federal]
-    if federal:
-        lines = [f"{claim.name}: {claim.jurisdiction}." for claim in federal]
-        lines += [f"{claim.name}: supplemental jurisdiction, 28 U.S.C. § 1367." for claim in state_law]
-        return tuple(lines), ()
-    if details.diversity:
-        return ("Citizens of different states and more than $75,000: 28 U.S.C. § 1332.",), ()
-    warning = (
-        "All counts rest on state law. A federal court can hear them only when the parties are citizens of different "
-        "states and more than $75,000 is at stake (28 U.S.C. § 1332). Otherwise a state court is the place; "
-        "ask its clerk."
+def _with_paragraphs(listed: Sequence[DraftExhibit], facts: Facts) -> tuple[DraftExhibit, ...]:
+    return tuple(
+        exhibit.model_copy(update={"paragraphs": tuple(facts.for_exhibit.get(exhibit.label, ()))}) for exhibit in listed
     )
-    return (f"{MISSING}: why a federal court may hear this case",), (warning,) if types else ()
 
 
-def _venue(details: Details) -> str:
-    if details.district is None:
-        return f"{MISSING}: the district where a defendant lives or where most of this happened (28 U.S.C. § 1391(b))"
-    return f"Venue lies in the {details.district} under 28 U.S.C. § 1391(b)."
-
-
-def _jury(jury: bool | None) -> str:
-    if jury is None:
-        return f"{MISSING}: do you want a jury, yes or no? (Fed. R. Civ. P. 38(b))"
-    return "Plaintiff demands a trial by jury (Fed. R. Civ. P. 38(b))." if jury else "No jury is demanded."
-
-
-def _prayer(types: Sequence[ClaimType], report: ClaimReport) -> tuple[str, ...]:
-    remedies = dict.fromkeys(remedy for claim in types for remedy in claim.remedies)
-    sums = ", ".join(dict.fromkeys(amount.mention for amount in report.amounts))
-    told = (f"in amounts to be proved; the sums told are {sums}",) if sums else ()
-    return (*remedies, *told) if types else ()
-
-
-def _exhibits(
-    state: SessionState,
-    facts: Facts,
-    evidence: Sequence[Mapping[str, Any]],
-    labels: Mapping[Key, Sequence[str]],
-) -> tuple[DraftExhibit, ...]:
-    records = {str(record["cid"]): record for record in evidence}
-    listed = []
-    for place, exhibit in enumerate(state.exhibits):
-        record = records.get(exhibit.cid, {})
-        label = _label(place)
-        own = [number for key, of_key in labels.items() if label in of_key for number in facts.for_element.get(key, ())]
-        metadata = record.get("metadata") or {}
-        listed.append(
-            DraftExhibit(
-                label=label,
-                title=exhibit.description or exhibit.name or f"{MISSING}: a title",
-                date=str(metadata.get("date") or f"{MISSING}: its date"),
-                cid=exhibit.cid,
-                sha256=str(record.get("sha256") or MISSING),
-                pages=str(metadata.get("pages") or "unknown"),
-                paragraphs=tuple(sorted(set(own))),
-            )
-        )
-    return tuple(listed)
-
-
-def _timeline(report: ClaimReport, facts: Facts) -> tuple[TimelineEntry, ...]:
-    entries = [
-        TimelineEntry(iso=date.iso, mention=date.mention, paragraph=facts.at(date.start))
-        for date in report.dates
-        if date.iso is not None
-    ]
+def _timeline(state: SessionState, report: ClaimReport, facts: Facts, redactor: Redactor) -> tuple[TimelineEntry, ...]:
+    """The dates in order. A birth date keeps its year only, here as in the facts."""
+    changes = redactor.spans(state.story)
+    entries = []
+    for date in report.dates:
+        if date.iso is None:
+            continue
+        mention, done = redactor.cut(state.story, date.start, date.end, changes)
+        iso = date.iso[:4] if done else date.iso
+        entries.append(TimelineEntry(iso=iso, mention=mention, paragraph=facts.at(date.start)))
     return tuple(sorted(entries, key=lambda entry: (entry.iso, entry.paragraph or 0)))
 
 
@@ -221,7 +160,10 @@ def _matrix(counts: Sequence[Count]) -> tuple[MatrixRow, ...]:
             claim=count.claim,
             element=element.element,
             label=element.label,
+            blocking=element.blocking,
             state="with evidence" if element.exhibits else "told" if element.paragraphs else "missing",
+            paragraphs=element.paragraphs,
+            exhibits=element.exhibits,
         )
         for count in counts
         for element in count.elements

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mediator.claims.taxonomy import Taxonomy
-from mediator.draft.model import MISSING, Draft, SectionCheck
+from mediator.draft.conclusions import conclusions
+from mediator.draft.model import MISSING, UNKNOWN, Draft, SectionCheck, Source
 
 __all__ = ["check_sections"]
 
@@ -41,9 +42,21 @@ def _jury(draft: Draft) -> Verdict:
 
 def _parties(draft: Draft) -> Verdict:
     parties = (*draft.plaintiffs, *draft.defendants)
-    unknown = [party.name for party in parties if party.address == "unknown"]
-    says = f"address unknown: {', '.join(unknown)}" if unknown else "every party has a role and an address"
-    return bool(parties), says
+    unknown = [party.name for party in parties if party.address == UNKNOWN]
+    lacking = [f"address unknown: {', '.join(unknown)}"] if unknown else []
+    if any("§ 1332" in line for line in draft.jurisdiction):
+        homeless = [
+            party.name
+            for party in parties
+            if UNKNOWN
+            in ((party.incorporated_in, party.principal_place) if party.organisation else (party.citizenship,))
+        ]
+        lacking += [f"state of citizenship unknown: {', '.join(homeless)}"] if homeless else []
+    if not parties:
+        return False, f"{MISSING}: parties"
+    return not any("citizenship" in item for item in lacking), "; ".join(
+        lacking
+    ) or "every party has a role and an address"
 
 
 def _jurisdiction(draft: Draft) -> Verdict:
@@ -57,13 +70,23 @@ def _venue(draft: Draft) -> Verdict:
 
 def _facts(draft: Draft) -> Verdict:
     unbroken = [fact.number for fact in draft.facts] == list(range(1, len(draft.facts) + 1))
-    sourced = all(
-        fact.source.question is not None if fact.source.kind == "answer" else fact.source.start is not None
-        for fact in draft.facts
-    )
-    ok = bool(draft.facts) and unbroken and sourced
-    says = f"{len(draft.facts)} paragraphs, numbered without a gap, each with its source"
-    return ok, says if ok else f"{MISSING}: facts"
+    sourced = all(_has_source(fact.source) for fact in draft.facts)
+    if not (draft.facts and unbroken and sourced):
+        return False, f"{MISSING}: facts"
+    legal = [f'paragraph {fact.number} ("{word}")' for fact in draft.facts for word in conclusions(fact.text)]
+    if legal:
+        return False, f"say what was done, not what the law calls it: {', '.join(legal)}"
+    return True, f"{len(draft.facts)} paragraphs, numbered without a gap, each with its source"
+
+
+def _has_source(source: Source) -> bool:
+    match source.kind:
+        case "story":
+            return source.start is not None and source.end is not None
+        case "answer":
+            return source.question is not None
+        case "evidence":
+            return source.cid is not None
 
 
 def _counts(draft: Draft) -> Verdict:
@@ -79,11 +102,17 @@ def _counts(draft: Draft) -> Verdict:
 
 
 def _prayer(draft: Draft) -> Verdict:
-    return bool(draft.prayer), f"{len(draft.prayer)} items" if draft.prayer else f"{MISSING}: what is asked for"
+    if not draft.prayer:
+        return False, f"{MISSING}: what is asked for"
+    told = "\n".join(fact.original or fact.text for fact in draft.facts)
+    strange = [amount for amount in draft.sums if amount not in told]
+    if strange:
+        return False, f"{', '.join(strange)}: no paragraph tells it"
+    return True, f"{len(draft.prayer)} items; every sum stands in the facts"
 
 
-def _signature(_draft: Draft) -> Verdict:
-    return True, "left blank, to be signed by hand"
+def _signature(draft: Draft) -> Verdict:
+    return bool(draft.certification), "left blank, to be signed by hand"
 
 
 def _verification(draft: Draft) -> Verdict:
@@ -91,8 +120,10 @@ def _verification(draft: Draft) -> Verdict:
 
 
 def _exhibits(draft: Draft) -> Verdict:
-    lacking = [x.label for x in draft.exhibits if MISSING in f"{x.title}{x.date}{x.sha256}"]
-    says = f"{MISSING}: title, date or hash of {', '.join(lacking)}"
+    lacking = [
+        x.label for x in draft.exhibits if MISSING in f"{x.title} {x.date} {x.sha256} {x.pages}" or not x.paragraphs
+    ]
+    says = f"{MISSING}: title, date, hash, pages or paragraph of {', '.join(lacking)}"
     return not lacking, says if lacking else f"{len(draft.exhibits)} listed"
 
 

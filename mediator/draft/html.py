@@ -1,27 +1,36 @@
 """Writes a draft as one HTML page that prints well and reads well aloud: no script, no outside file.
 
-All text is the person's or the taxonomy's, and all of it is escaped.
+All text is the person's or the taxonomy's, and all of it is escaped. The same page becomes the PDF.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
 from html import escape
 
-from mediator.draft.model import MISSING, Count, CountElement, Draft, DraftParty, Paragraph
+from mediator.draft.model import MISSING, Draft
+from mediator.draft.outline import (
+    BLANK_LINE,
+    Block,
+    Caption,
+    Fact,
+    Heading,
+    Items,
+    Note,
+    Signature,
+    Table,
+    Text,
+    outline,
+    title_of,
+)
+from mediator.draft.style import LINES_ON_A_PAGE, Style
 
-__all__ = ["Style", "to_html"]
+__all__ = ["safe", "to_html"]
 
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How the page looks; courts differ, so it is the person's to set."""
-
-    font: str = "Times New Roman"
-    size_pt: float = 12
-    spacing: float = 2.0
-    margin_in: float = 1.0
+_BLANK = f'<span class="line">{"&nbsp;" * 40}</span>'
+_LONG_WORD = 24
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
 
 def to_html(draft: Draft, style: Style | None = None) -> str:
@@ -29,164 +38,152 @@ def to_html(draft: Draft, style: Style | None = None) -> str:
     body = "\n".join(_body(draft))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Complaint (draft) {escape(draft.session)}</title>\n<style>\n{_css(style or Style())}</style>\n"
+        f'<meta name="description" content="{safe(draft.notice)}">\n'
+        f"<title>{safe(title_of(draft))}</title>\n<style>\n{_css(style or Style())}</style>\n"
         f"</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
 def _css(style: Style) -> str:
-    font = "".join(c for c in style.font if c.isalnum() or c in " -")
+    line = f"{style.line_pt:g}pt"
+    page = (
+        f"@page {{ size: letter; margin: {style.top_and_bottom_pt:g}pt {style.margin_in:g}in "
+        f"{style.top_and_bottom_pt:g}pt {style.left_in:g}in;\n"
+        f"  font-family: {_fonts(style)};\n"
+        '  @bottom-left { content: "Draft. Not signed. Not legal advice."; font-size: 9pt; }\n'
+        '  @bottom-right { content: "Page " counter(page) " of " counter(pages); font-size: 9pt; } }\n'
+    )
     return (
-        f"@page {{ size: letter; margin: {style.margin_in:g}in; }}\n"
-        f'body {{ font-family: "{font}", serif; font-size: {style.size_pt:g}pt; line-height: {style.spacing:g};'
-        " max-width: 6.5in; margin: 0 auto; }\n"
-        "h1, h2, h3 { line-height: 1.2; } h1 { text-align: center; } h2 { margin-top: 1.5em; }\n"
-        ".source, .notice, td, th { font-size: 0.85em; line-height: 1.3; } .source { color: #444; }\n"
-        ".missing { font-weight: bold; background: #ffe9a8; } table { border-collapse: collapse; width: 100%; }\n"
-        "th, td { border: 1px solid #777; padding: 0.25em; text-align: left; vertical-align: top; }\n"
-        ".line { display: inline-block; min-width: 18em; border-bottom: 1px solid #000; }\n"
+        page
+        + (_numbered_lines(style) if style.numbered_lines else "")
+        + (
+            f"body {{ font-family: {_fonts(style)}; font-size: {style.size_pt:g}pt; line-height: {line};"
+            " color: #000; background: #fff; }\n"
+            f"main {{ max-width: {style.text_width_in:g}in; margin: 0 auto; overflow-wrap: break-word; }}\n"
+            "@media print { main { max-width: none; } }\n"
+            "p, ul, ol, dl, li, h1, h2, h3 { margin: 0; padding: 0; }\n"
+            f"h1, h2, h3 {{ font-size: 1em; line-height: {line}; break-after: avoid; }}\n"
+            "h1, h2 { text-align: center; text-transform: uppercase; }\n"
+            "h3 { text-decoration: underline; font-weight: normal; }\n"
+            "ul { padding-left: 2em; } .fact { text-indent: 0.5in; } p { orphans: 2; widows: 2; }\n"
+            "ol.facts { list-style: none; }\n"
+            ".missing { font-weight: bold; background: #ffe9a8; } .source { font-size: 0.8em; color: #333; }\n"
+            ".notice, .notes, table { line-height: 1.3; font-size: 0.85em; }\n"
+            ".notice { border: 1px solid #333; padding: 4pt 6pt; page: notice; }\n"
+            ".court { text-align: center; text-transform: uppercase; font-weight: bold; }\n"
+            ".caption { display: grid; grid-template-columns: 1fr 1fr; }\n"
+            ".sides { border-right: 1px solid #000; border-bottom: 1px solid #000; padding-right: 8pt; }\n"
+            ".case { padding-left: 12pt; } .indent { padding-left: 2em; }\n"
+            ".notes h2, .notes h3 { line-height: 1.6; margin-top: 0.8em; } .notes { page: notes; }\n"
+            ".new-page { break-before: page; } .line { text-decoration: underline; }\n"
+            "table { border-collapse: collapse; width: 100%; margin: 6pt 0; } tr { break-inside: avoid; }\n"
+            "caption { text-align: left; font-weight: bold; } th, td { border: 1px solid #777; padding: 2pt 4pt;"
+            " text-align: left; vertical-align: top; white-space: pre-line; }\n"
+            ".long { overflow-wrap: anywhere; }\n"
+        )
+    )
+
+
+def _fonts(style: Style) -> str:
+    return f'"{style.font}", "Liberation Serif", "Times New Roman", "DejaVu Serif", serif'
+
+
+def _numbered_lines(style: Style) -> str:
+    """Pleading paper: 28 numbers in the left margin, a double rule beside them, a single one at the right."""
+    numbers = "\\A ".join(str(number) for number in range(1, LINES_ON_A_PAGE + 1))
+    return (
+        f'@page {{ @left-top {{ content: "{numbers}"; white-space: pre; text-align: right; vertical-align: top;'
+        f" line-height: {style.line_pt:g}pt; font-size: {style.size_pt:g}pt; padding-right: 10pt;"
+        " border-right: 3pt double #000; height: 100%; }\n"
+        '  @right-top { content: ""; border-left: 0.75pt solid #000; height: 100%; } }\n'
+        "@page notes { @left-top { content: none; border: none; } @right-top { content: none; border: none; } }\n"
     )
 
 
 def _body(draft: Draft) -> Iterator[str]:
-    yield f'<p class="notice" role="note">{escape(draft.notice)} This is a draft; nothing in it is signed.</p>'
-    yield from _caption(draft)
-    yield from _section("Parties", _items(f"{p.name}, {p.role}. Address: {p.address}." for p in _all_parties(draft)))
-    yield from _section("Jurisdiction", _items(draft.jurisdiction))
-    yield from _section("Venue", [_p(draft.venue)])
-    yield from _section("Facts", ["<ol>", *(_fact(fact) for fact in draft.facts), "</ol>"])
-    for count in draft.counts:
-        yield from _count(count)
-    yield from _section("Prayer for relief", [_p("Plaintiff asks for:"), *_items(draft.prayer or (MISSING,))])
-    yield from _section("Jury", [_p(draft.jury_demand)])
-    yield from _signature(draft)
-    yield from _section("Exhibits", _exhibits(draft))
-    yield from _section("Next steps", _items(draft.related_papers))
-    yield from _section("What to look at before filing", _look_at(draft))
-    yield from _section("Annex A: timeline", _timeline(draft))
-    yield from _section("Annex B: claims, elements, evidence", _matrix(draft))
+    part = None
+    open_list = False
+    for block in outline(draft):
+        if isinstance(block, Fact) != open_list:
+            yield '<ol class="facts">' if isinstance(block, Fact) else "</ol>"
+            open_list = isinstance(block, Fact)
+        if isinstance(block, Heading) and block.part == "notes" and part is None:
+            part = "notes"
+            yield '<section class="notes new-page">'
+            yield f"<h2>{safe(block.text)}</h2>"
+            continue
+        yield from _block(block)
+    if part is not None:
+        yield "</section>"
 
 
-def _caption(draft: Draft) -> Iterator[str]:
-    yield _p(draft.court)
-    yield _p(_names(p.name for p in draft.plaintiffs) + ", Plaintiff(s),")
-    yield _p("v.")
-    yield _p(_names(p.name for p in draft.defendants) + ", Defendant(s).")
-    yield '<p>Case No. <span class="line"></span> (for the clerk)</p>'
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Heading():
+            page = ' class="new-page"' if block.new_page else ""
+            yield f"<h{block.level}{page}>{safe(block.text)}</h{block.level}>"
+        case Text():
+            yield f"<p>{_marked(block.text)}</p>"
+        case Note():
+            yield f'<p class="notice" role="note">{safe(block.text)}</p>'
+        case Items():
+            yield "<ul>"
+            yield from (f"<li>{_marked(item)}</li>" for item in block.items)
+            yield "</ul>"
+        case Fact():
+            said = safe(f"“{block.words}”" if block.quoted else block.words)
+            yield (
+                f'<li class="fact" value="{block.number}">{block.number}. {safe(block.lead)}{said} '
+                f'<span class="source">[{safe(block.source)}]</span></li>'
+            )
+        case Caption():
+            yield from _caption(block)
+        case Signature():
+            yield '<div class="signature">'
+            yield from (f"<p>{_marked(line)}</p>" for line in block.lines)
+            yield "</div>"
+        case Table():
+            yield from _table(block)
+
+
+def _caption(caption: Caption) -> Iterator[str]:
+    yield f'<p class="court">{_marked(caption.court)}</p>'
+    yield f'<p class="court">{_marked(caption.district)}</p>'
+    yield '<div class="caption">\n<div class="sides">'
+    yield f"<p>{_marked(caption.plaintiffs)},</p>"
+    yield '<p class="indent">Plaintiff(s),</p>\n<p>v.</p>'
+    yield f"<p>{_marked(caption.defendants)},</p>"
+    yield '<p class="indent">Defendant(s).</p>\n</div>\n<div class="case">'
+    yield "<p>Case No. " + f'<span class="line">{"&nbsp;" * 24}</span></p>\n<p>(for the clerk)</p>'
     yield "<h1>Complaint</h1>"
-    yield _p(draft.jury_demand)
+    yield f"<p>{_marked(caption.jury)}</p>\n</div>\n</div>"
 
 
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(names) or MISSING
-
-
-def _all_parties(draft: Draft) -> tuple[DraftParty, ...]:
-    return (*draft.plaintiffs, *draft.defendants)
-
-
-def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
-    yield f"<section>\n<h2>{escape(title)}</h2>"
-    yield from lines
-    yield "</section>"
-
-
-def _fact(fact: Paragraph) -> str:
-    if fact.source.kind == "story":
-        source = f"story, characters {fact.source.start} to {fact.source.end}"
-    else:
-        source = f"answer to: {fact.source.question}"
-    exhibits = f"; exhibits {', '.join(fact.exhibits)}" if fact.exhibits else ""
-    quoted = f"<q>{escape(fact.text)}</q>"
-    return f'<li value="{fact.number}">{quoted} <span class="source">[{escape(source + exhibits)}]</span></li>'
-
-
-def _count(count: Count) -> Iterator[str]:
-    yield from _section(f"Count {count.number}: {count.name}", _count_lines(count))
-
-
-def _count_lines(count: Count) -> Iterator[str]:
-    yield "<h3>Law</h3>"
-    yield from _items(count.law)
-    yield "<h3>Elements</h3>"
-    yield from ["<ul>", *(_element(element) for element in count.elements), "</ul>"]
-    yield "<h3>Deadlines</h3>"
-    yield from _items(count.deadlines)
-    if count.before_filing:
-        yield "<h3>Before filing</h3>"
-        yield from _items(count.before_filing)
-
-
-def _element(element: CountElement) -> str:
-    if element.missing is not None:
-        weight = "" if element.blocking else " (helpful, not required)"
-        return f"<li>{escape(element.label)}: {_marked(element.missing)}{weight}</li>"
-    cited = [f"paragraph {number}" for number in element.paragraphs] + [f"exhibit {x}" for x in element.exhibits]
-    return f"<li>{escape(element.label)}: {escape(', '.join(cited))}</li>"
-
-
-def _signature(draft: Draft) -> Iterator[str]:
-    lines = [_p(draft.certification)]
-    if draft.verification is not None:
-        lines.append(_p(draft.verification))
-    for party in draft.plaintiffs or (None,):
-        name = party.name if party is not None else MISSING
-        lines += [
-            f'<p>Date: <span class="line"></span> Signature: <span class="line"></span> {_marked(name)}</p>',
-            '<p>Address, e-mail, phone: <span class="line"></span></p>',
-        ]
-    yield from _section("Signature", lines)
-
-
-def _exhibits(draft: Draft) -> Iterator[str]:
-    if not draft.exhibits:
-        yield _p("None so far.")
-        return
-    heads = ("Exhibit", "Title", "Date", "CID", "SHA-256", "Pages", "Paragraphs")
-    yield from _table(
-        heads,
-        (
-            (x.label, x.title, x.date, x.cid, x.sha256, x.pages, ", ".join(map(str, x.paragraphs)) or "none")
-            for x in draft.exhibits
-        ),
-    )
-
-
-def _look_at(draft: Draft) -> Iterator[str]:
-    yield from _items(draft.warnings)
-    failed = (f"{check.section} ({check.rule}): {check.says}" for check in draft.checks if not check.ok)
-    yield from _items(failed)
-    yield from _items(f"{item.kind}: {item.shown}" for item in draft.redactions)
-
-
-def _timeline(draft: Draft) -> Iterator[str]:
-    rows = ((e.iso, e.mention, "" if e.paragraph is None else str(e.paragraph)) for e in draft.timeline)
-    yield from _table(("Date", "As told", "Paragraph"), rows)
-
-
-def _matrix(draft: Draft) -> Iterator[str]:
-    yield from _table(("Claim", "Element", "State"), ((row.claim, row.label, row.state) for row in draft.matrix))
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    yield "<table>\n<thead><tr>" + "".join(f'<th scope="col">{escape(head)}</th>' for head in heads) + "</tr></thead>"
+def _table(table: Table) -> Iterator[str]:
+    yield f"<table>\n<caption>{safe(table.caption)}</caption>"
+    yield "<thead><tr>" + "".join(f'<th scope="col">{safe(head)}</th>' for head in table.heads) + "</tr></thead>"
     yield "<tbody>"
-    for row in rows:
-        yield "<tr>" + "".join(f"<td>{_marked(cell)}</td>" for cell in row) + "</tr>"
+    for row in table.rows or (("none so far", *("" for _ in table.heads[1:])),):
+        yield "<tr>" + "".join(_cell(cell) for cell in row) + "</tr>"
     yield "</tbody>\n</table>"
 
 
-def _items(items: Iterable[str]) -> list[str]:
-    lines = [f"<li>{_marked(item)}</li>" for item in items]
-    return ["<ul>", *lines, "</ul>"] if lines else []
+def _cell(text: str) -> str:
+    """A hash may break anywhere, words only between words."""
+    kind = ' class="long"' if any(len(word) > _LONG_WORD for word in text.split()) else ""
+    return f"<td{kind}>{_marked(text)}</td>"
 
 
-def _p(text: str) -> str:
-    return f"<p>{_marked(text)}</p>"
+def safe(text: str) -> str:
+    """Escaped, without characters that no page may hold or that turn the order of others round."""
+    return escape(_NOT_TEXT.sub("\ufffd", text))
 
 
 def _marked(text: str) -> str:
-    """Escaped, with what is missing made plain to see."""
-    safe = escape(text)
-    return f'<span class="missing">{safe}</span>' if text.startswith(MISSING) else safe
+    """Escaped, with what is missing made plain to see and lines to fill in drawn."""
+    before, missing, after = text.partition(MISSING)
+    if missing:
+        return f'{safe(before)}<span class="missing">{safe(missing + after)}</span>'
+    return safe(text).replace(BLANK_LINE, _BLANK)

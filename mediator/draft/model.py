@@ -10,6 +10,7 @@ from mediator.claims.taxonomy import NOTICE
 
 __all__ = [
     "MISSING",
+    "UNKNOWN",
     "Count",
     "CountElement",
     "Draft",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 MISSING = "MISSING"
+UNKNOWN = "unknown"
 
 
 class _Frozen(BaseModel):
@@ -31,29 +33,41 @@ class _Frozen(BaseModel):
 
 
 class Source(_Frozen):
-    """Where words come from: a span of the story, or the answer to a question."""
+    """Where words come from: a span of the story, the answer to a question, or a piece of evidence by CID."""
 
-    kind: Literal["story", "answer"]
+    kind: Literal["story", "answer", "evidence"]
     start: int | None = None
     end: int | None = None
     question: str | None = None
+    cid: str | None = None
 
 
 class Paragraph(_Frozen):
-    """One numbered fact in the person's own words."""
+    """One numbered fact in the person's own words, or in smoothed prose that the person accepted.
+
+    ``original`` and ``smoothed_by`` are there when it is prose: what the person said, and who smoothed it.
+    """
 
     number: int
     text: str
     source: Source
     exhibits: tuple[str, ...] = ()
+    original: str | None = None
+    smoothed_by: str | None = None
 
 
 class DraftParty(_Frozen):
-    """A party of the caption. Nobody told an address, so it reads unknown until somebody fills it in."""
+    """A party of the caption. What nobody told reads unknown until somebody fills it in."""
 
     name: str
     role: Literal["plaintiff", "defendant"]
-    address: str = "unknown"
+    address: str = UNKNOWN
+    citizenship: str = UNKNOWN
+    organisation: bool = False
+    incorporated_in: str = UNKNOWN
+    principal_place: str = UNKNOWN
+    email: str | None = None
+    phone: str | None = None
 
 
 class CountElement(_Frozen):
@@ -105,7 +119,10 @@ class MatrixRow(_Frozen):
     claim: str
     element: str
     label: str
+    blocking: bool
     state: Literal["told", "with evidence", "missing"]
+    paragraphs: tuple[int, ...]
+    exhibits: tuple[str, ...]
 
 
 class Redaction(_Frozen):
@@ -140,6 +157,7 @@ class Draft(_Frozen):
     facts: tuple[Paragraph, ...]
     counts: tuple[Count, ...]
     prayer: tuple[str, ...]
+    sums: tuple[str, ...]
     certification: str
     verification: str | None
     exhibits: tuple[DraftExhibit, ...]
