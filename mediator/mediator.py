@@ -196,11 +196,12 @@ class Mediator:
         return view_of(self.session, self._taxonomy, self._today or _today())
 
     def draft(self, details: Details | None = None, *, until: int | None = None) -> Draft:
-        """The complaint as far as the session tells it (or told it up to event ``until``): never signed, never invented."""
+        """The complaint as far as the session tells it, or told it until event ``until``: unsigned, uninvented."""
         session = self.session
         if until is not None and until >= len(session.events):
             raise NotFoundError(f"the session {session.id} has no event {until}; its last is {len(session.events) - 1}")
-        state = session.state if until is None else fold(session.events[: until + 1])
+        events = session.events if until is None else session.events[: until + 1]
+        state = session.state if until is None else fold(events)
         return build_draft(
             session.id,
             state,
@@ -208,7 +209,7 @@ class Mediator:
             evidence=self._shelf.records(owner=self.user_id) if state.exhibits else [],
             details=details,
             open_evidence=self.open_evidence,
-            year=int(session.events[0].at[:4]) if session.events else None,
+            as_of=dt.datetime.fromisoformat(events[-1].at).date() if events else None,
         )
 
     def save(self) -> Path:

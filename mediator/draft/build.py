@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mediator.claims.report import ClaimReport, FoundClaim
 from mediator.claims.taxonomy import ClaimType, Taxonomy
 from mediator.draft import court
+from mediator.draft.annexes import Annexes
 from mediator.draft.check import check_sections
 from mediator.draft.details import Details
 from mediator.draft.exhibits import Open, exhibit_labels, list_exhibits
@@ -21,14 +24,17 @@ from mediator.draft.model import (
     DraftParty,
     MatrixRow,
     Redaction,
-    TimelineEntry,
 )
 from mediator.draft.privacy import Redactor
 from mediator.exceptions import NothingToReadError
+from mediator.matrix import Cell, exhibit_label, matrix
 from mediator.state import SessionState
 
 __all__ = ["build_draft"]
 
+_UNREAD = (
+    "Something that you told was not read yet, so it is not in this draft. Go on with the interview, then draft again."
+)
 _EXHIBITS_STAY = (
     "The exhibits themselves are not changed. Look in each for social-security and account numbers, birth dates and "
     "names of children before you file it (Fed. R. Civ. P. 5.2(a))."
@@ -43,23 +49,30 @@ def build_draft(
     evidence: Sequence[Mapping[str, Any]] = (),
     details: Details | None = None,
     open_evidence: Open | None = None,
-    year: int | None = None,
+    as_of: dt.date | None = None,
 ) -> Draft:
     """The draft of that session.
 
-    ``evidence`` are the records of the store, ``open_evidence`` lets pages be counted, ``year`` is when it was told.
+    ``evidence`` are the records of the store, ``open_evidence`` lets pages be counted, ``as_of`` is the day that
+    deadlines are computed for (never the clock's: the same session gives the same draft).
     """
     report = state.report
     if report is None:
         raise NothingToReadError("nothing was told yet; tell the story first, then draft")
     details = details or Details()
-    redactor = _redactor(state, report, year)
-    listed, in_titles, unread = list_exhibits(state, evidence, redactor, open_evidence)
+    state, unread = _as_read(state)
+    redactor = _redactor(state, report, None if as_of is None else as_of.year)
+    listed, in_titles, uncounted = list_exhibits(state, evidence, redactor, open_evidence)
     matter = Matter(state, report, taxonomy, redactor, listed, exhibit_labels(state))
     facts = number_facts(matter)
+    annexes = Annexes(matter, facts, as_of)
     claims = [claim for claim in report.claims if claim.kind != "refer"]
     types = [taxonomy[claim.id] for claim in claims]
-    counts = tuple(_count(n, claim, taxonomy[claim.id], facts, matter) for n, claim in enumerate(claims, 1))
+    cells = matrix(state, taxonomy)
+    counts = tuple(
+        _count(n, claim, taxonomy[claim.id], facts, [c for c in cells if c.claim == claim.id], annexes)
+        for n, claim in enumerate(claims, 1)
+    )
     plaintiffs, in_names = _shortened(court.parties(report, details, "plaintiff"), redactor)
     defendants, _ = _shortened(court.parties(report, details, "defendant"), redactor)
     why_here, warnings = court.jurisdiction(types, details, (*plaintiffs, *defendants))
@@ -83,12 +96,27 @@ def build_draft(
         "exhibits": _with_paragraphs(listed, facts),
         "related_papers": court.PAPERS,
         "redactions": tuple(dict.fromkeys((*facts.redactions, *in_titles, *in_names, *redactor.to_look_at(told)))),
-        "timeline": _timeline(state, report, facts, redactor),
-        "matrix": _matrix(counts),
-        "warnings": (*warnings, *facts.warnings, *unread, *_referred(report), *((_EXHIBITS_STAY,) if listed else ())),
+        "timeline": annexes.timeline(),
+        "matrix": _rows(counts),
+        "warnings": (
+            *unread,
+            *warnings,
+            *annexes.contradictions(),
+            *facts.warnings,
+            *uncounted,
+            *_referred(report),
+            *((_EXHIBITS_STAY,) if listed else ()),
+        ),
     }
     bare = Draft(**parts, checks=())
     return bare.model_copy(update={"checks": check_sections(bare, taxonomy)})
+
+
+def _as_read(state: SessionState) -> tuple[SessionState, tuple[str, ...]]:
+    """The state with the pieces of the story that were read: quotes count characters of those."""
+    if not state.read or not state.unread:
+        return state if state.read else replace(state, read=state.stories), ()
+    return replace(state, stories=state.read), (_UNREAD,)
 
 
 def _redactor(state: SessionState, report: ClaimReport, year: int | None) -> Redactor:
@@ -109,19 +137,21 @@ def _shortened(
     return tuple(made), tuple(redactions)
 
 
-def _count(number: int, found: FoundClaim, claim: ClaimType, facts: Facts, matter: Matter) -> Count:
+def _count(
+    number: int, found: FoundClaim, claim: ClaimType, facts: Facts, cells: Sequence[Cell], annexes: Annexes
+) -> Count:
     elements = []
-    for element in claim.elements:
-        key = (claim.id, element.id)
-        paragraphs, exhibits = tuple(facts.for_element.get(key, ())), tuple(matter.labels.get(key, ()))
+    for cell in cells:
+        paragraphs = tuple(facts.for_element.get((cell.claim, cell.element), ()))
+        exhibits = tuple(exhibit_label(place) for place in cell.exhibits)
         elements.append(
             CountElement(
-                element=element.id,
-                label=element.label,
-                blocking=element.blocking,
+                element=cell.element,
+                label=cell.label,
+                blocking=cell.blocking,
                 paragraphs=paragraphs,
                 exhibits=exhibits,
-                missing=None if paragraphs or exhibits else f"{MISSING}: {element.ask}",
+                missing=None if paragraphs or exhibits else f"{MISSING}: {cell.ask}",
             )
         )
     return Count(
@@ -130,7 +160,7 @@ def _count(number: int, found: FoundClaim, claim: ClaimType, facts: Facts, matte
         name=claim.name,
         law=tuple(f"{basis.cite}: {basis.what}" for basis in claim.legal_basis),
         elements=tuple(elements),
-        deadlines=tuple(f"{note} (ask a lawyer or the clerk to confirm)" for note in claim.limitation),
+        deadlines=annexes.deadlines(claim.id),
         before_filing=claim.prefiling,
     )
 
@@ -141,20 +171,7 @@ def _with_paragraphs(listed: Sequence[DraftExhibit], facts: Facts) -> tuple[Draf
     )
 
 
-def _timeline(state: SessionState, report: ClaimReport, facts: Facts, redactor: Redactor) -> tuple[TimelineEntry, ...]:
-    """The dates in order. A birth date keeps its year only, here as in the facts."""
-    changes = redactor.spans(state.story)
-    entries = []
-    for date in report.dates:
-        if date.iso is None:
-            continue
-        mention, done = redactor.cut(state.story, date.start, date.end, changes)
-        iso = date.iso[:4] if done else date.iso
-        entries.append(TimelineEntry(iso=iso, mention=mention, paragraph=facts.at(date.start)))
-    return tuple(sorted(entries, key=lambda entry: (entry.iso, entry.paragraph or 0)))
-
-
-def _matrix(counts: Sequence[Count]) -> tuple[MatrixRow, ...]:
+def _rows(counts: Sequence[Count]) -> tuple[MatrixRow, ...]:
     return tuple(
         MatrixRow(
             claim=count.claim,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,6 +93,7 @@ def _details(_ctx: click.Context, _parameter: click.Parameter, value: Path | Non
 @click.pass_context
 def draft(
     ctx: click.Context,
+    /,
     session_id: str | None,
     formats: tuple[str, ...],
     output: str,
@@ -112,7 +114,7 @@ def draft(
     if smooth:
         _smooth(mediator, whole)
     made = mediator.draft(whole)
-    for name in sorted(formats, key="pdf".__eq__):  # PDF last: it is the one that may lack a library
+    for name in sorted(formats, key=lambda name: name == "pdf"):  # PDF last: it is the one that may lack a library
         _write(Path(f"{output}.{name}"), write_draft(made, name, style))
     for check in made.checks:
         if not check.ok:
@@ -143,14 +145,14 @@ def _smooth(mediator: Mediator, details: Details) -> None:
             click.echo(terminal_text(f"Not offered: {'; '.join(proposal.refused)}. Your words stand."), err=True)
             continue
         click.echo("Take it? [y]es, [n]o, [q]uit: ", nl=False, err=True)
-        answer = click.get_text_stream("stdin").readline().strip().lower()
+        answer = sys.stdin.readline().strip().lower()
         if answer in {"y", "yes"}:
             accept(mediator.session, proposal)
         elif answer in {"", "q", "quit"}:
             return
 
 
-@draft.command("diff")
+@click.command()
 @click.argument("before")
 @click.argument("after")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), metavar="FILE", help="Write a page instead.")
@@ -182,3 +184,6 @@ def _saved(path: Path) -> Draft:
         return Draft.model_validate_json(path.read_bytes())
     except ValueError as error:
         raise NotFoundError(f"{path}: this is no draft that was saved as JSON") from error
+
+
+draft.add_command(diff)

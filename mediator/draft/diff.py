@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
@@ -11,12 +12,14 @@ from typing import Literal
 from mediator.claims.taxonomy import NOTICE
 from mediator.draft.html import safe
 from mediator.draft.model import Draft
-from mediator.draft.outline import Fact, Heading, Note, outline, plain_text
+from mediator.draft.outline import Block, Fact, Heading, Note, Table, outline, plain_text
 
 __all__ = ["Change", "DraftDiff", "diff_drafts", "diff_html", "diff_text"]
 
 #: How alike two lines must be to be shown as one that changed.
 _ALIKE = 0.5
+_NUMBER = re.compile(r"\d+")
+_CITED = re.compile(r"\bparagraph \d+(?:, \d+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class DraftDiff:
     changes: tuple[Change, ...]
 
 
+#: A line as it is compared (paragraphs by what they say, not by their number) and as it is shown.
+_Line = tuple[str, str]
+
+
 def diff_drafts(before: Draft, after: Draft, names: tuple[str, str] | None = None) -> DraftDiff:
     """The changes from ``before`` to ``after``. A paragraph that only got another number did not change."""
     old, new = _sections(before), _sections(after)
@@ -46,17 +53,36 @@ def diff_drafts(before: Draft, after: Draft, names: tuple[str, str] | None = Non
     return DraftDiff(before=told[0], after=told[1], changes=tuple(changes))
 
 
-def _sections(draft: Draft) -> dict[str, list[str]]:
-    lines: dict[str, list[str]] = {}
+def _sections(draft: Draft) -> dict[str, list[_Line]]:
+    texts = {fact.number: fact.text for fact in draft.facts}
+    lines: dict[str, list[_Line]] = {}
     section = "Caption"
     for block in outline(draft):
-        if isinstance(block, Heading) and (block.level == 2 or block.part == "notes"):
-            section = block.text
-        elif isinstance(block, Fact):
-            lines.setdefault(section, []).append(block.text)
-        elif not isinstance(block, Heading | Note):
-            lines.setdefault(section, []).extend(plain_text(block))
+        if isinstance(block, Heading):
+            section = block.text if block.level == 2 or block.part == "notes" else section
+        elif not isinstance(block, Note):
+            lines.setdefault(section, []).extend(_lines(block, texts))
     return lines
+
+
+def _lines(block: Block, texts: Mapping[int, str]) -> list[_Line]:
+    def by_text(found: re.Match[str]) -> str:
+        return texts.get(int(found.group()), found.group())
+
+    match block:
+        case Fact():
+            return [(block.said, block.said)]
+        case Table():
+            cited = {place for place, head in enumerate(block.heads) if head.startswith("Paragraph")}
+            return [
+                (
+                    " | ".join(_NUMBER.sub(by_text, cell) if n in cited else cell for n, cell in enumerate(row)),
+                    " | ".join(cell.replace("\n", " ") for cell in row),
+                )
+                for row in block.rows
+            ]
+        case _:
+            return [(_CITED.sub(lambda m: _NUMBER.sub(by_text, m.group()), line), line) for line in plain_text(block)]
 
 
 def _in_order(old: list[str], new: list[str]) -> list[str]:
@@ -69,13 +95,14 @@ def _in_order(old: list[str], new: list[str]) -> list[str]:
     return ordered
 
 
-def _changes(section: str, old: list[str], new: list[str]) -> list[Change]:
+def _changes(section: str, old: list[_Line], new: list[_Line]) -> list[Change]:
     found: list[Change] = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    keys = [key for key, _ in old], [key for key, _ in new]
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
         if kind == "equal":
             continue
-        gone, come = old[a:b], list(new[c:d])
-        for line in gone:
+        come = [shown for _, shown in new[c:d]]
+        for _, line in old[a:b]:
             likest = max(come, key=lambda other: _likeness(line, other), default=None)
             if likest is not None and _likeness(line, likest) >= _ALIKE:
                 come.remove(likest)

@@ -11,7 +11,7 @@ from mediator.claims.text import sentences
 from mediator.draft.model import DraftExhibit, Paragraph, Redaction, Source
 from mediator.draft.privacy import Redactor
 from mediator.draft.smoothing import added_facts
-from mediator.state import Key, SessionState, Smoothed
+from mediator.state import Key, SessionState, Smoothed, question_key
 
 __all__ = ["Facts", "Matter", "number_facts"]
 
@@ -35,6 +35,7 @@ class Facts:
     paragraphs: list[Paragraph] = field(default_factory=list)
     for_element: dict[Key, list[int]] = field(default_factory=dict)
     for_exhibit: dict[str, list[int]] = field(default_factory=dict)
+    for_answer: dict[str, int] = field(default_factory=dict)
     redactions: list[Redaction] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -107,6 +108,7 @@ def _from_answers(matter: Matter, facts: Facts) -> None:
         facts.redactions.extend(done)
         ask = matter.taxonomy[key[0]].element(key[1]).ask
         keys = list(_asked_by(matter, ask))
+        facts.for_answer[question_key(*key)] = len(facts.paragraphs) + 1
         facts.add(
             text, Source(kind="answer", question=ask), keys, _labels(matter, keys), matter.state.smoothed.get(text)
         )

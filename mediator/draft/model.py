@@ -106,10 +106,12 @@ class DraftExhibit(_Frozen):
 
 
 class TimelineEntry(_Frozen):
-    """A date that was told, with the paragraph that tells it."""
+    """A date that was told, what it is about if that is known, and the paragraph that tells it."""
 
     iso: str
     mention: str
+    about: str
+    year_assumed: bool
     paragraph: int | None
 
 

@@ -66,10 +66,14 @@ class Fact:
     source: str
 
     @property
+    def said(self) -> str:
+        """The words as they stand on paper, with what leads in."""
+        return f"{self.lead}“{self.words}”" if self.quoted else f"{self.lead}{self.words}"
+
+    @property
     def text(self) -> str:
         """The paragraph without its number."""
-        said = f"“{self.words}”" if self.quoted else self.words
-        return f"{self.lead}{said} [{self.source}]"
+        return f"{self.said} [{self.source}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +195,11 @@ def _notes(draft: Draft) -> Iterator[Block]:
     checks = tuple((c.section.replace("_", " "), c.rule, "done" if c.ok else "open", c.says) for c in draft.checks)
     yield Table("What each section must hold", ("Section", "Rule", "State", "What the program sees"), checks)
     yield Heading(2, "Annex A: timeline", "notes", new_page=True)
-    timeline = tuple((e.iso, e.mention, "" if e.paragraph is None else str(e.paragraph)) for e in draft.timeline)
-    yield Table("Dates that were told", ("Date", "As told", "Paragraph"), timeline)
+    timeline = (
+        (f"{e.iso} (year not told)" if e.year_assumed else e.iso, e.mention, e.about, _numbers((e.paragraph or 0,)))
+        for e in draft.timeline
+    )
+    yield Table("Dates that were told", ("Date", "As told", "About", "Paragraph"), tuple(timeline))
     yield Heading(2, "Annex B: claims, elements, evidence", "notes")
     heads = ("Claim", "Element", "Needed", "State", "Paragraphs", "Exhibits")
     matrix = (
@@ -214,7 +221,7 @@ def _state(state: str) -> str:
 
 
 def _numbers(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers))
+    return ", ".join(str(number) for number in numbers if number)
 
 
 def _names(parties: tuple[DraftParty, ...]) -> str:

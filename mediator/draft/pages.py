@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 __all__ = ["count_pages"]
 
@@ -31,7 +31,7 @@ def _of_pdf(content: IO[bytes]) -> tuple[int | None, str | None]:
     if _too_large(content):
         return None, "it is larger than 512 MiB"
     try:
-        with pikepdf.open(content) as pdf:
+        with pikepdf.open(cast(BinaryIO, content)) as pdf:
             return len(pdf.pages), None
     except pikepdf.PasswordError:
         return None, "it is locked by a password"

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from mediator.claims.amounts import find_amounts
 from mediator.claims.dates import find_dates
 from mediator.claims.lexicon import word_set
+from mediator.claims.text import sentences
 
 __all__ = ["added_facts"]
 
@@ -121,9 +122,10 @@ def _new_capitals(before: str, after: str) -> Iterator[str]:
     """Names: a capital inside a sentence must have been one in the person's words."""
     known = {match.group() for match in _WORD.finditer(before)}
     known |= {word.removesuffix("'s") for word in known}
+    begins = {part.start + len(part.text) - len(part.text.lstrip('"')) for part in sentences(after)}
     for match in _WORD.finditer(after):
         word = match.group().removesuffix("'s")
-        opens = re.search(r"(?:^|[.!?]\"? )\"?$", after[: match.start()]) is not None
+        opens = match.start() in begins
         inner = any(c.isupper() for c in word[1:])
         if ((word[0].isupper() and not opens) or inner) and word not in known and word not in {"I", "Plaintiff"}:
             yield f'adds the name "{word}"'
@@ -131,23 +133,27 @@ def _new_capitals(before: str, after: str) -> Iterator[str]:
 
 def _changed_words(before: str, after: str) -> Iterator[str]:
     old, new = _carrying(before), _carrying(after)
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    matcher = difflib.SequenceMatcher(None, [key for key, _ in old], [key for key, _ in new], autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
             continue
-        lost = [word for word in old[a:b] if word not in _FILLERS]
+        lost = [word for key, word in old[a:b] if key not in _FILLERS]
         if lost:
             yield f'loses or moves "{" ".join(lost)}"'
         if new[c:d]:
-            yield f'adds or moves "{" ".join(new[c:d])}"'
+            yield f'adds or moves "{" ".join(word for _, word in new[c:d])}"'
 
 
-def _carrying(text: str) -> list[str]:
-    """The words that carry something, each in one form."""
+def _carrying(text: str) -> list[tuple[str, str]]:
+    """The words that carry something: each in the one form it is compared by, and as it is written."""
     for pattern, plain in _CONTRACTIONS:
         text = pattern.sub(plain, text)
-    words = (match.group().casefold() for match in _WORD.finditer(text))
-    spelled = (_SPELLED.get(word, word) for word in words)
-    return [_PEOPLE.get(word) or _stem(word) for word in spelled if word not in _FREE]
+    found: list[tuple[str, str]] = []
+    for match in _WORD.finditer(text):
+        word = _SPELLED.get(match.group().casefold(), match.group().casefold())
+        if word not in _FREE:
+            found.append((_PEOPLE.get(word) or _stem(word), match.group()))
+    return found
 
 
 def _stem(word: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from mediator.claims.amounts import find_amounts
 from mediator.claims.dates import find_dates
 from mediator.claims.parties import find_parties
@@ -48,7 +50,7 @@ def report_of(story: str, *claim_ids: str) -> ClaimReport:
                 elements=elements,
                 engine="test",
                 model="test",
-            )  # fmt: skip
+            )
         )
     return ClaimReport(
         claims=tuple(claims), parties=tuple(find_parties(story)), dates=tuple(find_dates(story)),
@@ -76,8 +78,8 @@ def draft_of(
     answer: str = ANSWER,
     title: str = "Photo of the walls",
     details: Details | None = DETAILS,
-    year: int | None = 2026,
+    as_of: dt.date | None = dt.date(2026, 3, 2),
 ) -> Draft:
     """The draft of that matter."""
     state = state_of(*claims, story=story, answer=answer, title=title)
-    return build_draft("s1", state, TAXONOMY, evidence=[RECORD], details=details, year=year)
+    return build_draft("s1", state, TAXONOMY, evidence=[RECORD], details=details, as_of=as_of)

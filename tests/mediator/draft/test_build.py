@@ -12,7 +12,7 @@ from mediator import Mediator, NothingToReadError
 from mediator.claims.report import Quote
 from mediator.draft import Details, Draft, PartyDetails, build_draft
 from mediator.draft.check import check_sections
-from mediator.draft.exhibits import label
+from mediator.matrix import exhibit_label
 from mediator.state import Exhibit, SessionState, Smoothed
 from tests.mediator.conftest import ScriptedBackend, failing
 from tests.mediator.draft.matters import ANSWER, CID, DETAILS, RECORD, STORY, TAXONOMY, draft_of, state_of
@@ -197,7 +197,15 @@ def test_an_exhibit_has_label_title_date_cid_hash_pages_and_paragraphs() -> None
 
 
 def test_exhibits_after_z_go_on_with_two_letters() -> None:
-    assert [label(place) for place in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
+    assert [exhibit_label(place) for place in (0, 25, 26, 51, 52, 701, 702)] == [
+        "A",
+        "Z",
+        "AA",
+        "AZ",
+        "BA",
+        "ZZ",
+        "AAA",
+    ]
 
 
 def test_an_exhibit_that_the_store_does_not_know_reads_missing() -> None:
