@@ -22,10 +22,12 @@ demo: install  ## set up, then the main job: claims from a story, evidence by CI
 	$(BIN)/python -m scripts.demo
 
 test: install-dev  ## set up, then the whole test suite (more: test-long, test-cli, test-ipfs)
+	scripts/install-pdf
 	scripts/install-tmux
 	$(PYTEST) -m "not long and not cli and not ipfs and not postgres and not web" --durations=15
 
 check: install-dev lint types  ## the inner loop, under a minute
+	scripts/install-pdf
 	$(PYTEST) -q -x -m "not slow and not long and not cli and not ipfs and not postgres and not web"
 
 test-long: install-dev  ## what takes many minutes: 500 random JSON Schemas decoded on the embedded model

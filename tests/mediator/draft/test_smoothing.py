@@ -43,7 +43,7 @@ MAY_NOT = {
     ("He yelled.", "He \u202eyelled."): "cannot be seen",
     ("He yelled.", "  "): "it is empty",
     ("He yelled.", "He yelled. " * 40): "much longer",
-    ("He yelled.", "Here is the paragraph: He yelled."): "here",
+    ("He yelled.", "Here is the paragraph: He yelled."): "Here paragraph",
     ("My employer owes me.", "Plaintiff's employee owes Plaintiff."): "employee",
 }
 VOCABULARY = (
