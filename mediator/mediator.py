@@ -20,7 +20,7 @@ from mediator.claims.extract import extract
 from mediator.claims.panel import Judge, Panel
 from mediator.claims.report import ClaimReport
 from mediator.claims.taxonomy import ClaimType, load_taxonomy
-from mediator.draft.build import build_draft
+from mediator.draft.build import build_draft, day_of
 from mediator.draft.details import Details
 from mediator.draft.model import Draft
 from mediator.exceptions import NotFoundError, NothingToReadError, SetupError
@@ -209,7 +209,7 @@ class Mediator:
             evidence=self._shelf.records(owner=self.user_id) if state.exhibits else [],
             details=details,
             open_evidence=self.open_evidence,
-            as_of=dt.datetime.fromisoformat(events[-1].at).date() if events else None,
+            as_of=day_of(events),
         )
 
     def save(self) -> Path:

@@ -26,11 +26,12 @@ from mediator.draft.model import (
     Redaction,
 )
 from mediator.draft.privacy import Redactor
+from mediator.events import Event
 from mediator.exceptions import NothingToReadError
 from mediator.matrix import Cell, exhibit_label, matrix
 from mediator.state import SessionState
 
-__all__ = ["build_draft"]
+__all__ = ["build_draft", "day_of"]
 
 _UNREAD = (
     "Something that you told was not read yet, so it is not in this draft. Go on with the interview, then draft again."
@@ -110,6 +111,11 @@ def build_draft(
     }
     bare = Draft(**parts, checks=())
     return bare.model_copy(update={"checks": check_sections(bare, taxonomy)})
+
+
+def day_of(events: Sequence[Event]) -> dt.date | None:
+    """The day of the last event: ``as_of`` for the draft of a session."""
+    return dt.datetime.fromisoformat(events[-1].at).date() if events else None
 
 
 def _as_read(state: SessionState) -> tuple[SessionState, tuple[str, ...]]:

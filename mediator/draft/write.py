@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from mediator.draft.model import Draft
 from mediator.draft.style import Style
@@ -31,8 +30,11 @@ def write_draft(draft: Draft, format: str, style: Style | None = None) -> bytes:
 
 
 def _writer(format: str) -> Callable[..., bytes]:
-    return partial(write_draft, format=format)
+    def write(draft: Draft, style: Style | None = None) -> bytes:
+        return write_draft(draft, format, style)
+
+    return write
 
 
-#: What a draft can be written as: ``FORMATS["pdf"](draft, style=style)``.
+#: What a draft can be written as: ``FORMATS["pdf"](draft, style)``.
 FORMATS: Mapping[str, Callable[..., bytes]] = {name: _writer(name) for name in ("html", "docx", "pdf", "json")}

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from mediator.draft.build import Details, build_draft
+from mediator.draft.build import build_draft, day_of
+from mediator.draft.details import Details
 from mediator.draft.model import Draft
 from mediator.events import Event
 from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError, StepChangedError
@@ -294,12 +295,18 @@ class Case:
         """The complaint as far as the case tells it: never signed, never invented."""
         records = [record.as_dict() for record in self.evidence()]
         return build_draft(
-            self.id, self.state, self._office.taxonomy, evidence=records, details=details or self.details
+            self.id,
+            self.state,
+            self._office.taxonomy,
+            evidence=records,
+            details=details or self.details,
+            open_evidence=lambda cid: self.open_evidence(cid)[1],
+            as_of=day_of(self.events()),
         )
 
     def render(self, format: str, details: Details | None = None) -> RenderedFile:
         """The draft as a file: html, docx, pdf or json, whichever this installation can write."""
-        from mediator.draft.cli import FORMATS  # the writers are loaded when somebody downloads
+        from mediator.draft.write import FORMATS  # the writers are loaded when somebody downloads
 
         if format not in FORMATS:
             raise NotFoundError(f'a draft cannot be written as "{format:.20}"; there are {", ".join(FORMATS)}')

@@ -6,7 +6,6 @@ no event of the session: renaming a case is nothing that "undo" should take back
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 import os
@@ -15,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mediator.draft.build import Details
+from pydantic import ValidationError
+
+from mediator.draft.details import Details
 from mediator.exceptions import NotFoundError, SessionError, SessionKeyError
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def read_case_file(path: Path, seal: LineSeal | None = None) -> CaseFile:
 
 def write_case_file(path: Path, case: CaseFile, seal: LineSeal | None = None) -> None:
     """Replace the file; the new one is on the disk when this returns. With ``seal`` nobody else can read it."""
-    text = json.dumps(dataclasses.asdict(case), ensure_ascii=False, indent=1, sort_keys=True)
+    known = {"title": case.title, "archived": case.archived, "details": case.details.model_dump(mode="json")}
+    text = json.dumps(known, ensure_ascii=False, indent=1, sort_keys=True)
     if seal is not None:
         text = json.dumps({"sealed": seal.seal(text.encode(), path.name), "key_id": seal.key_id})
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
@@ -104,9 +106,12 @@ def _parsed(raw: bytes, path: Path) -> Mapping[str, Any]:
 
 def _details(found: Any) -> Details:
     """The details of the file; a field that a later version added or took away is no reason to lose the rest."""
-    known = {item.name for item in dataclasses.fields(Details)}
-    given = found if isinstance(found, Mapping) else {}
-    return Details(**{name: value for name, value in given.items() if name in known})
+    given = {name: found[name] for name in Details.model_fields if name in found} if isinstance(found, Mapping) else {}
+    try:
+        return Details.model_validate(given)
+    except ValidationError as error:
+        wrong = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}
+        return Details.model_validate({name: value for name, value in given.items() if name not in wrong})
 
 
 def info_of(folder: Path, case_id: str, seal: LineSeal | None = None) -> CaseInfo:

@@ -189,7 +189,7 @@ class Conversation:
         self._screen.say(f"SHA-256 {record['sha256']}")
 
     def _draft(self, name: str) -> None:
-        from mediator.draft.cli import FORMATS
+        from mediator.draft.write import FORMATS
 
         path = Path(name or f"draft-{self._session.id}.html").expanduser()
         kind = path.suffix.removeprefix(".").lower()

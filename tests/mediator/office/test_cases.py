@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mediator import Mediator
-from mediator.draft.build import Details
+from mediator.draft import Details
 from mediator.evidence import LegalHoldError
 from mediator.exceptions import (
     MediatorError,
