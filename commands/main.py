@@ -31,6 +31,7 @@ _COMMANDS = {
     "eval": ("mediator.claims.cli:evaluate", "Read many stories and write what was found, for scoring."),
     "draft": ("mediator.draft.cli:draft", "Write the draft complaint of an interview."),
     "explain": ("mediator.explain:explain", "Show what a claim of an interview rests on."),
+    "import": ("mediator.importing:import_state", "Begin an interview from a state file of the old program."),
     "evidence": ("mediator.evidence.cli:evidence", "Keep files under their CID, fetch, prove and export them."),
     "models": ("commands.models:models", "List and measure the model files on this machine."),
 }

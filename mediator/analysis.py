@@ -7,7 +7,9 @@ from typing import Any
 
 from mediator.claims.report import ClaimReport
 from mediator.claims.taxonomy import NOTICE, ClaimType, Taxonomy
+from mediator.matrix import matrix
 from mediator.state import SessionState
+from mediator.usual_evidence import USUAL_EVIDENCE
 
 __all__ = ["analyze_evidence", "analyze_legal_issues"]
 
@@ -38,19 +40,17 @@ def analyze_legal_issues(report: ClaimReport, taxonomy: Taxonomy) -> dict[str, A
 
 
 def analyze_evidence(
-    claim: ClaimType, report: ClaimReport | None, state: SessionState | None, evidence: Iterable[Mapping[str, Any]]
+    claim: ClaimType, state: SessionState | None, evidence: Iterable[Mapping[str, Any]], taxonomy: Taxonomy
 ) -> dict[str, Any]:
     """What each element of the claim has (words of the story, answers, evidence) and what it lacks."""
-    found = None if report is None else report.claim(claim.id)
-    supported = {} if found is None else {support.id: support for support in found.elements}
     handed_in = list(evidence)
+    cells = {} if state is None else {cell.element: cell for cell in matrix(state, taxonomy) if cell.claim == claim.id}
     elements = []
     for element in claim.elements:
-        support = supported.get(element.id)
-        answer = None if state is None else state.answers.get((claim.id, element.id))
+        cell = cells.get(element.id)
         own = [item for item in handed_in if item.get("element") == element.id]
-        told = [quote.text for quote in support.quotes] if support is not None else []
-        answered = answer.text if answer is not None and answer.kind == "text" else None
+        told = [quote.text for quote in cell.quotes] if cell is not None else []
+        answered = cell.answer.text if cell is not None and cell.answer and cell.answer.kind == "text" else None
         elements.append(
             {
                 "element": element.id,
@@ -60,6 +60,9 @@ def analyze_evidence(
                 "answer": answered,
                 "evidence": [item["cid"] for item in own],
                 "missing": not (told or answered or own),
+                "lacks_evidence": not own,
+                "usual_evidence": list(USUAL_EVIDENCE.get(claim.id, {}).get(element.id, ())),
+                "said": None if cell is None else cell.proof,
                 "question": element.ask,
             }
         )

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mediator.claims.taxonomy import NOTICE, Taxonomy
 from mediator.exceptions import MediatorError, NotFoundError
 from mediator.session import Session
-from mediator.state import Key
+from mediator.state import AnswerKind, Key
 
-__all__ = ["from_historical", "to_historical", "without_secrets"]
+__all__ = ["Import", "from_historical", "to_historical", "without_secrets"]
 
 _SECRET = re.compile(
     r"passw|passphrase|pwd|secret|token|cookie|credential|api_?key|hashed_|^username$|^auth", re.IGNORECASE
 )
 _DEEPEST = 20
-_STATUS = {"text", "unknown", "skipped"}
 
 
 def to_historical(session: Session, taxonomy: Taxonomy) -> dict[str, Any]:
@@ -40,34 +40,50 @@ def to_historical(session: Session, taxonomy: Taxonomy) -> dict[str, Any]:
     }
 
 
-def from_historical(session: Session, state: Mapping[str, Any], taxonomy: Taxonomy) -> None:
-    """Take over the story and the answers; what fits no question of ours becomes part of the story.
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What a historical state holds, checked; ``into`` writes it."""
 
-    Raises MediatorError, and writes nothing, when it is no such state.
+    pieces: tuple[str, ...]
+    answers: tuple[tuple[Key, AnswerKind, str], ...]
+    log: Any
+
+    def into(self, session: Session) -> None:
+        """Tell it to a new session, and read the story."""
+        session.import_events("imported", {"format": "historical", "log": self.log})
+        for piece in self.pieces:
+            session.hear(piece)
+        for (claim, element), kind, text in self.answers:
+            session.import_events("answer", {"claim": claim, "element": element, "answer": kind, "text": text})
+        session.catch_up()
+
+
+def from_historical(state: Any, taxonomy: Taxonomy) -> Import:
+    """The story and the answers of a state; an answer that fits no question of ours becomes part of the story.
+
+    Raises MediatorError when it is no such state.
     """
     story, inquiries = _checked(state)
-    placed: list[tuple[Key, str, str]] = []
-    pieces = [story] if story else []
+    pieces = [story] if _has_words(story) else []
+    answers: list[tuple[Key, AnswerKind, str]] = []
     asks = _asks(taxonomy)
     for item in inquiries:
-        answer = str(item.get("answer") or "").strip()
-        status = item.get("status")
-        kind = status if status in _STATUS else "text"
-        key = _element(taxonomy, item) or asks.get(_plain(str(item.get("question") or "")))
-        if key is not None and (answer or (status in _STATUS and status != "text")):
-            placed.append((key, kind, answer if kind == "text" else ""))
-        elif answer and answer not in pieces:
+        answer, status = _text(item.get("answer")), item.get("status")
+        key = _element(taxonomy, item) or asks.get(_plain(_text(item.get("question"))))
+        if key is not None and status in ("unknown", "skipped"):
+            answers.append((key, status, ""))
+        elif key is not None and _has_words(answer):
+            answers.append((key, "text", answer))
+        elif _has_words(answer) and answer not in pieces:
             pieces.append(answer)
-    if not pieces and not placed:
+    if not pieces and not answers:
         raise MediatorError('this state holds no story: neither "complaint" nor an answer in "inquiries"')
-    session.import_events("imported", {"format": "historical", "log": without_secrets(state.get("log") or [])})
-    for piece in pieces:
-        if any(character.isalnum() for character in piece):
-            session.hear(piece)
-    for (claim, element), kind, text in placed:
-        session.import_events("answer", {"claim": claim, "element": element, "answer": kind, "text": text})
-    if session.state.stories:
-        session.read()
+    if not pieces:
+        # Every answer fits a question of ours and nothing was told beside them: the answers are the story.
+        pieces = [text for _, kind, text in answers if kind == "text"]
+    if not pieces:
+        raise MediatorError("this state holds questions and no word that was told")
+    return Import(tuple(pieces), tuple(answers), without_secrets(state.get("log") or []))
 
 
 def without_secrets(value: Any, depth: int = 0) -> Any:
@@ -99,6 +115,14 @@ def _checked(state: Mapping[str, Any]) -> tuple[str, list[Mapping[str, Any]]]:
     if not isinstance(inquiries, list) or not all(isinstance(item, Mapping) for item in inquiries):
         raise MediatorError('"inquiries" must be a list of objects with "question" and "answer"')
     return (complaint or "").strip(), inquiries
+
+
+def _text(value: Any) -> str:
+    return str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
+def _has_words(text: str) -> bool:
+    return any(character.isalnum() for character in text)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -151,7 +151,7 @@ class Mediator:
         """What each element of that claim has and lacks."""
         state = None if self._session is None else self._session.state
         records = self._shelf.records(owner=self._owner(user_id), claim_type=claim_type)
-        return analysis.analyze_evidence(self._claim(claim_type), state.report if state else None, state, records)
+        return analysis.analyze_evidence(self._claim(claim_type), state, records, self._taxonomy)
 
     # -- interview ----------------------------------------------------------------------------
 
@@ -188,8 +188,9 @@ class Mediator:
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Start a new session from a historical state; no password in it is taken over."""
+        found = historical.from_historical(state, self._taxonomy)
         self.reset()
-        historical.from_historical(self.session, state, self._taxonomy)
+        found.into(self.session)
 
     def view(self) -> CaseView:
         """The running interview as a person sees it: story, claims, step, matrix, timeline, deadlines and the rest."""

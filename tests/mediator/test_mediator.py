@@ -166,3 +166,70 @@ def test_the_evidence_analysis_tells_what_each_element_has_and_lacks(mediator: M
 def test_an_unknown_claim_type_is_named(mediator: Mediator) -> None:
     with pytest.raises(NotFoundError, match="title_vii"):
         mediator.analyze_evidence("title_vii")
+
+
+NAMES = [
+    "submit_evidence",
+    "submit_evidence_file",
+    "get_evidence_by_cid",
+    "retrieve_evidence",
+    "get_user_evidence",
+    "analyze_evidence",
+    "extract_claims",
+    "analyze_complaint_legal_issues",
+    "io",
+    "reset",
+    "resume",
+    "get_state",
+    "set_state",
+    "save",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_that_people_use_is_there(name: str) -> None:
+    assert callable(getattr(Mediator, name))
+
+
+def test_the_historical_style_of_use_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One callable, no folder named, positional arguments: the state goes to statefiles/ where it runs."""
+    monkeypatch.chdir(tmp_path)
+    mediator = Mediator(backends=[lambda prompt: "1. What happened?\n2. When?"])
+
+    assert mediator.io("").startswith("Tell what happened")
+    mediator.io(STORY)
+    result = mediator.submit_evidence(b"Document content...", "document", "ana", "Performance review", "wage_and_hour")
+    assert mediator.get_evidence_by_cid(result["cid"])["description"] == "Performance review"
+    assert [item["cid"] for item in mediator.get_user_evidence("ana")] == [result["cid"]]
+    state = mediator.get_state()
+    assert set(state) >= {"inquiries", "complaint", "log"}
+    path = mediator.save()
+    assert path.is_relative_to("statefiles")
+    mediator.reset()
+    mediator.set_state(state)
+    assert mediator.get_state()["complaint"] == STORY
+    mediator.resume(path.name.removesuffix(".session.jsonl"))
+    assert mediator.get_state()["complaint"] == STORY
+    mediator.close()
+
+
+def test_evidence_of_one_mediator_is_not_an_exhibit_of_another(state_dir: Path) -> None:
+    one = Mediator(backends=[ScriptedBackend(failing)], state_dir=state_dir)
+    two = Mediator(backends=[ScriptedBackend(failing)], state_dir=state_dir)
+    with one, two:
+        one.io(STORY)
+        two.io(STORY)
+        one.submit_evidence(b"receipt", "document", claim_type="security_deposit", element="deposit_paid")
+
+        assert len(one.view().exhibits) == 1
+        assert two.view().exhibits == ()
+
+
+def test_the_evidence_analysis_names_what_people_usually_have(mediator: Mediator) -> None:
+    mediator.io(STORY)
+    record = mediator.submit_evidence(b"receipt", "document", claim_type="security_deposit", element="deposit_paid")
+    rows = {row["element"]: row for row in mediator.analyze_evidence("security_deposit")["elements"]}
+
+    assert rows["deposit_paid"]["evidence"] == [record["cid"]]
+    assert rows["deposit_paid"]["usual_evidence"] == ["deposit receipt or cancelled check", "lease"]
+    assert rows["condition"]["lacks_evidence"]
