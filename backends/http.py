@@ -270,9 +270,12 @@ async def _session_lifetime() -> AsyncGenerator[aiohttp.ClientSession, None]:
     """Hold one session open. The event loop closes its generators when it ends, and so the session."""
     import aiohttp
 
+    from backends.http_eager import EagerRequest
+
     connector = aiohttp.TCPConnector(limit=1024, keepalive_timeout=_KEEPALIVE_SECONDS)
     session = aiohttp.ClientSession(
         connector=connector,
+        request_class=EagerRequest,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
     )
