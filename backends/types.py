@@ -63,6 +63,29 @@ class Completion:
     request_id: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
 
+    def but(
+        self,
+        *,
+        provider: str | None = None,
+        usage: Usage | None = None,
+        latency: float | None = None,
+        attempts: tuple[Attempt, ...] | None = None,
+        cached: bool | None = None,
+    ) -> Completion:
+        """The same answer with another story. ``dataclasses.replace`` would take four times as long, at every call."""
+        return Completion(
+            self.text,
+            self.provider if provider is None else provider,
+            self.model,
+            self.usage if usage is None else usage,
+            self.finish_reason,
+            self.latency if latency is None else latency,
+            self.attempts if attempts is None else attempts,
+            self.cached if cached is None else cached,
+            self.request_id,
+            self.tool_calls,
+        )
+
 
 #: A stream yields pieces of text and ends with one Completion that holds the whole.
 StreamItem = str | Completion

@@ -4,57 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from backends.base import Backend, ThreadedBackend
-from backends.exceptions import (
-    BackendError,
-    BackendTimeoutError,
-    ConfigurationError,
-    InvalidRequestError,
-    RateLimitError,
-)
+from backends.exceptions import BackendError, ConfigurationError, RateLimitError
 from backends.llm_router.breaker import CircuitBreaker
 from backends.llm_router.cache import mark_cached
-from backends.llm_router.cache_key import KeyMaker, response_document
+from backends.llm_router.cache_key import response_document
+from backends.llm_router.call import Call, options_for, with_timeout
 from backends.llm_router.chain import AttemptClock, EndOfChainError
 from backends.llm_router.deps import RouterDeps
 from backends.llm_router.instances import Instance
 from backends.llm_router.resolution import Candidate
-from backends.llm_router.route import ROUTE_KEYS, Route, is_own_key, is_repeatable
-from backends.llm_router.third_party import AnyOption
+from backends.llm_router.route import Route, is_repeatable
 from backends.llm_router.usage import UsageMeter
-from backends.options import GENERATION_OPTIONS, SAMPLING_OPTIONS, near_miss
 from backends.rate_limit import RateLimiter
 from backends.retries import call_with_retries
 from backends.types import Completion, Message, StreamItem
 
-__all__ = ["Attempter", "Call"]
-
-#: Options that say how to draw a token. A provider that has no such knob answers without it, and the call goes on;
-#: all other options change what an answer is, so a provider that does not know them is not asked.
-_MAY_BE_LEFT_OUT = frozenset(SAMPLING_OPTIONS)
-
+__all__ = ["Attempter"]
 
 #: Hears of each try that failed and of the wait before the next.
 OnRetry = Callable[[BackendError, float], None]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Call:
-    """One checked call to the router."""
-
-    messages: tuple[Message, ...]
-    options: Mapping[str, Any]
-    json_schema: Mapping[str, Any] | None
-    deadline: float | None
-    cache: bool
-    provider_cache: bool
-    local_only: bool
-    key_maker: KeyMaker
 
 
 class Attempter:
@@ -95,8 +67,7 @@ class Attempter:
             if responses.has_lower_layers and (lower := await responses.get_lower(key)) is not None:
                 return lower
             completion = await self._ask(candidate, call, clock, on_retry)
-            if completion.text or completion.tool_calls:
-                await responses.put(key, completion)
+            await self._keep(key, completion)
             return completion
 
         return await self._deps.flights.run(key, work, joined=mark_cached)
@@ -117,18 +88,29 @@ class Attempter:
                 return
         async with contextlib.aclosing(self._ask_stream(candidate, call, clock, on_retry)) as items:
             async for item in items:
-                if isinstance(item, Completion) and key is not None and (item.text or item.tool_calls):
-                    await self._deps.responses.put(key, item)
+                if isinstance(item, Completion) and key is not None:
+                    await self._keep(key, item)
                 yield item
 
+    async def _keep(self, key: str, completion: Completion) -> None:
+        """An answer that says nothing is not kept."""
+        if completion.text or completion.tool_calls:
+            responses = self._deps.responses
+            responses.put_now(key, completion)
+            if responses.has_lower_layers:
+                await responses.put_lower(key, completion)
+
     async def _ask(self, candidate: Candidate, call: Call, clock: AttemptClock, on_retry: OnRetry) -> Completion:
-        async with self._instance(candidate, call) as backend:
-            options = self._options_for(backend, candidate, call)
+        instance = self._at_hand(candidate, call) or await self._made_aside(candidate, call)
+        try:
+            backend = self._allowed(instance, candidate, call)
+            options = options_for(backend, candidate, call)
             breaker = self._breaker(candidate)
 
             async def once() -> Completion:
-                await self._wait_for_turn(call.deadline, clock)
-                timed = _with_timeout(options, clock.until, candidate)
+                if self._limiter is not None and not self._limiter.acquire_now():
+                    await self._wait_for_turn(self._limiter, call.deadline, clock)
+                timed = with_timeout(options, clock.until, candidate)
                 breaker.enter(candidate.name, candidate.model)
                 try:
                     completion = await self._send(backend, call, timed)
@@ -141,17 +123,23 @@ class Attempter:
                 breaker.succeeded()
                 return completion
 
-            with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as spent:
+            with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as reserved:
                 completion = await call_with_retries(once, self._route.retry, deadline=clock.until, on_retry=on_retry)
-                return spent(self._finished(completion, backend, candidate, call))
+                completion = self._finished(completion, backend, candidate, call)
+                reserved.spent(completion.usage)
+                return completion
+        finally:
+            self._leave(instance, candidate)
 
     async def _ask_stream(
         self, candidate: Candidate, call: Call, clock: AttemptClock, on_retry: OnRetry
     ) -> AsyncGenerator[StreamItem, None]:
-        async with self._instance(candidate, call) as backend:
-            options = self._options_for(backend, candidate, call)
+        instance = self._at_hand(candidate, call) or await self._made_aside(candidate, call)
+        try:
+            backend = self._allowed(instance, candidate, call)
+            options = options_for(backend, candidate, call)
             breaker = self._breaker(candidate)
-            with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as spent:
+            with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as reserved:
                 # Retries end where the stream begins: what has been read cannot be taken back.
                 first, items = await call_with_retries(
                     lambda: self._begin(backend, candidate, call, options, breaker, clock),
@@ -163,9 +151,12 @@ class Attempter:
                     item: StreamItem | None = first
                     while item is not None:
                         if isinstance(item, Completion):
-                            item = spent(self._finished(item, backend, candidate, call))
+                            item = self._finished(item, backend, candidate, call)
+                            reserved.spent(item.usage)
                         yield item
                         item = await anext(items, None)
+        finally:
+            self._leave(instance, candidate)
 
     async def _begin(
         self,
@@ -177,9 +168,10 @@ class Attempter:
         clock: AttemptClock,
     ) -> tuple[StreamItem | None, AsyncGenerator[StreamItem, None]]:
         """Open the stream and wait for its first item."""
-        await self._wait_for_turn(call.deadline, clock)
+        if self._limiter is not None and not self._limiter.acquire_now():
+            await self._wait_for_turn(self._limiter, call.deadline, clock)
         # The reader may take as long as the call; the chain sees to it that the first item comes in time.
-        timed = _with_timeout(options, call.deadline, candidate)
+        timed = with_timeout(options, call.deadline, candidate)
         breaker.enter(candidate.name, candidate.model)
         items = _closable(backend.astream_items(call.messages, **timed))
         try:
@@ -199,61 +191,41 @@ class Attempter:
             return await self._deps.run_blocking(_complete, backend, call.messages, options)
         return await backend.acomplete(call.messages, **options)
 
-    async def _wait_for_turn(self, deadline: float | None, clock: AttemptClock) -> None:
-        # Stopping the clock moves a timer twice; most calls need not wait.
-        if self._limiter is not None and not self._limiter.acquire_now():
-            try:
-                with clock.stopped():
-                    await self._limiter.aacquire(deadline)
-            except RateLimitError as error:
-                # The limit is this backend's, whoever is asked.
-                raise EndOfChainError(error) from error
+    async def _wait_for_turn(self, limiter: RateLimiter, deadline: float | None, clock: AttemptClock) -> None:
+        try:
+            with clock.stopped():
+                await limiter.aacquire(deadline)
+        except RateLimitError as error:
+            # The limit is this backend's, whoever is asked.
+            raise EndOfChainError(error) from error
 
     def _finished(self, completion: Completion, backend: Backend, candidate: Candidate, call: Call) -> Completion:
         usage = self._usage.complete(completion, call.messages, free=backend.local)
         if usage is completion.usage and completion.provider == candidate.name:
             return completion
-        return dataclasses.replace(completion, usage=usage, provider=candidate.name)
+        return completion.but(usage=usage, provider=candidate.name)
 
     def _breaker(self, candidate: Candidate) -> CircuitBreaker:
         route = self._route
-        name = f"{candidate.identity}|{candidate.model}|{route.breaker_threshold}|{route.breaker_cooldown}"
+        name = (candidate.identity, candidate.model, route.breaker_threshold, route.breaker_cooldown)
         return self._deps.breaker(name, lambda: CircuitBreaker(route.breaker_threshold, route.breaker_cooldown))
 
-    def _options_for(self, backend: Backend, candidate: Candidate, call: Call) -> dict[str, Any]:
-        known = backend.known_options
-        options = {}
-        for name, value in candidate.call_settings.items():
-            if isinstance(known, AnyOption) and not is_own_key(name):
-                continue  # what speaks of a program, or of tracing, is not a stranger's business
-            if name in known:
-                options[name] = value
-            elif is_own_key(name):
-                settings = known | candidate.found.spec.settings | ROUTE_KEYS
-                raise InvalidRequestError(
-                    f'unknown option "{name}"{near_miss(name, settings)}', provider=candidate.name
-                )
-        for name, value in call.options.items():
-            if name in known:
-                options[name] = value
-            elif name not in _MAY_BE_LEFT_OUT and name in GENERATION_OPTIONS:
-                raise _unable(candidate, name)
-        if candidate.model is not None and "model" in known:
-            # A Backend that was not made for this model (a caller's own object) must hear of it.
-            options["model"] = candidate.model
-        if call.json_schema is not None:
-            if "json_schema" not in known:
-                raise _unable(candidate, "json_schema")
-            options["json_schema"] = call.json_schema
-        return options
+    # -- the instance that is asked ---------------------------------------------------------------
 
-    async def _enter(self, candidate: Candidate, call: Call) -> Instance:
+    def _at_hand(self, candidate: Candidate, call: Call) -> Instance | None:
+        """The provider's instance, made now if need be; None when a stranger's factory would have to make it."""
         pool, found = self._deps.instances, candidate.found
-        arguments = (found, candidate.settings_print, candidate.generation, candidate.context, call.provider_cache)
-        if found.spec.kind != "custom" or pool.holds(*arguments[:3], candidate.model):
-            return pool.enter(*arguments)
-        # A stranger's factory may load a model: not on the event loop.
-        entering = asyncio.ensure_future(self._deps.run_blocking(pool.enter, *arguments))
+        settings_print, generation = candidate.settings_print, candidate.generation
+        is_strange = found.spec.kind == "custom" and not found.borrowed
+        if is_strange and not pool.holds(found, settings_print, generation, candidate.model):
+            return None
+        return pool.enter(found, settings_print, generation, candidate.context, call.provider_cache)
+
+    async def _made_aside(self, candidate: Candidate, call: Call) -> Instance:
+        """A stranger's factory may load a model: not on the event loop."""
+        pool = self._deps.instances
+        arguments = (candidate.found, candidate.settings_print, candidate.generation, candidate.context)
+        entering = asyncio.ensure_future(self._deps.run_blocking(pool.enter, *arguments, call.provider_cache))
         try:
             return await asyncio.shield(entering)
         except asyncio.CancelledError:
@@ -262,45 +234,23 @@ class Attempter:
             )
             raise
 
-    @contextlib.asynccontextmanager
-    async def _instance(self, candidate: Candidate, call: Call) -> AsyncGenerator[Backend, None]:
-        pool = self._deps.instances
-        instance = await self._enter(candidate, call)
-        try:
-            if call.local_only and not (candidate.found.spec.local or instance.backend.local):
-                raise ConfigurationError(
-                    "it sends text off the machine and privacy is local_only; choose a local provider",
-                    provider=candidate.name,
-                )
-            yield instance.backend
-        finally:
-            # Known to a program's provider when it has run.
-            self.versions[candidate.name] = getattr(instance.backend, "program_version", None)
-            pool.leave(instance)
+    def _allowed(self, instance: Instance, candidate: Candidate, call: Call) -> Backend:
+        """The instance's backend, unless it would send text away that has to stay."""
+        if call.local_only and not (candidate.found.spec.local or instance.backend.local):
+            raise ConfigurationError(
+                "it sends text off the machine and privacy is local_only; choose a local provider",
+                provider=candidate.name,
+            )
+        return instance.backend
 
-
-def _unable(candidate: Candidate, option: str) -> BackendError:
-    # Not InvalidRequestError: another provider of the chain may well be able to.
-    return ConfigurationError(
-        f'it does not know the option "{option}"; choose a provider that does',
-        provider=candidate.name,
-        model=candidate.model,
-    )
+    def _leave(self, instance: Instance, candidate: Candidate) -> None:
+        # Known to a program's provider when it has run.
+        self.versions[candidate.name] = getattr(instance.backend, "program_version", None)
+        self._deps.instances.leave(instance)
 
 
 def _complete(backend: Backend, messages: tuple[Message, ...], options: Mapping[str, Any]) -> Completion:
     return backend.complete(messages, **options)
-
-
-def _with_timeout(options: Mapping[str, Any], deadline: float | None, candidate: Candidate) -> dict[str, Any]:
-    if deadline is None:
-        return {**options, "timeout": None}
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise BackendTimeoutError(
-            "no time was left to ask it", provider=candidate.name, model=candidate.model, retryable=False
-        )
-    return {**options, "timeout": remaining}
 
 
 def _closable(items: Any) -> AsyncGenerator[StreamItem, None]:

@@ -44,8 +44,7 @@ class CacheStats:
 
 def mark_cached(completion: Completion) -> Completion:
     """The completion as a hit shows it: marked, free of charge, answered at once."""
-    return dataclasses.replace(
-        completion,
+    return completion.but(
         cached=True,
         latency=0.0,
         attempts=(Attempt(completion.provider, completion.model, None, 0.0, "from the cache"),),
@@ -194,6 +193,10 @@ class ResponseCache:
         """Memory only: never waits."""
         return self.memory.get(key)
 
+    def put_now(self, key: str, completion: Completion) -> None:
+        """Memory only."""
+        self.memory.put(key, completion)
+
     @property
     def has_lower_layers(self) -> bool:
         return self.store is not None or self._remote() is not None
@@ -211,8 +214,8 @@ class ResponseCache:
         self.memory.put(key, found)
         return mark_cached(found)
 
-    async def put(self, key: str, completion: Completion) -> None:
-        self.memory.put(key, completion)
+    async def put_lower(self, key: str, completion: Completion) -> None:
+        """The layers under memory."""
         if self.store is not None:
             await self._run_blocking(self.store.put, key, encode_completion(completion))
         if (remote := self._remote()) is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
@@ -116,9 +115,7 @@ class ChainReport:
                 candidate.name, completion.model, None, now - began, "from the cache" if completion.cached else None
             )
         )
-        return dataclasses.replace(
-            completion, provider=candidate.name, attempts=tuple(self.attempts), latency=now - self.began
-        )
+        return completion.but(provider=candidate.name, attempts=tuple(self.attempts), latency=now - self.began)
 
     def out_of_time(self, deadline: float | None) -> bool:
         return deadline is not None and time.monotonic() >= deadline

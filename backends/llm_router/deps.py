@@ -11,7 +11,7 @@ import contextvars
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -73,7 +73,7 @@ class RouterDeps:
         self._router_cache = router_cache
         self._cache_path = cache_path
         self._responses: ResponseCache | None = None
-        self._breakers: dict[str, CircuitBreaker] = {}
+        self._breakers: dict[Hashable, CircuitBreaker] = {}
         self._shared: dict[str, Any] = {}
         self._loop_thread: LoopThread | None = None
         self._executor: ThreadPoolExecutor | None = None
@@ -129,7 +129,7 @@ class RouterDeps:
         call = functools.partial(contextvars.copy_context().run, function, *arguments)
         return await asyncio.get_running_loop().run_in_executor(self._workers(), call)
 
-    def breaker(self, identity: str, make: Callable[[], CircuitBreaker]) -> CircuitBreaker:
+    def breaker(self, identity: Hashable, make: Callable[[], CircuitBreaker]) -> CircuitBreaker:
         """The breaker of one provider as configured, shared by all its callers."""
         found = self._breakers.get(identity)
         if found is None:

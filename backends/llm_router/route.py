@@ -122,7 +122,7 @@ class Route:
 
 def is_repeatable(settings: Mapping[str, Any]) -> bool:
     """Whether the same call with these keys has the same answer, so that one may stand for the other."""
-    return not any(settings.get(name) for name in _NOT_REPEATABLE)
+    return _NOT_REPEATABLE.isdisjoint(settings) or not any(settings.get(name) for name in _NOT_REPEATABLE)
 
 
 def is_own_key(name: str) -> bool:

@@ -14,7 +14,8 @@ from typing import Any
 
 from backends.base import check_messages
 from backends.exceptions import BackendError, InvalidRequestError
-from backends.llm_router.attempt import Attempter, Call
+from backends.llm_router.attempt import Attempter
+from backends.llm_router.call import Call
 from backends.llm_router.chain import AttemptClock, ChainReport, first_answer, first_stream
 from backends.llm_router.deps import RouterDeps
 from backends.llm_router.environment import EnvironmentSettings

@@ -6,18 +6,17 @@ dollars computed from the configured ``price``; both are marked as estimated. No
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from backends.exceptions import BudgetExceededError, ConfigurationError
 from backends.options import near_miss
 from backends.types import Completion, Message, Usage, message_text
 
-__all__ = ["Budget", "Price", "ProviderUsage", "UsageMeter", "UsageTotals", "estimate_tokens"]
+__all__ = ["Budget", "Price", "ProviderUsage", "Reservation", "UsageMeter", "UsageTotals", "estimate_tokens"]
 
 #: What a call without ``max_tokens`` is taken to generate when a budget asks before it is made.
 ASSUMED_COMPLETION_TOKENS = 1024
@@ -125,28 +124,15 @@ class UsageMeter:
         self._tokens_taken = 0
         self._usd_taken = 0.0
 
-    @contextlib.contextmanager
-    def reserved(
-        self, messages: tuple[Message, ...], max_tokens: int | None, *, free: bool
-    ) -> Iterator[Callable[[Completion], Completion]]:
-        """Set aside what a call may use at most while it runs; BudgetExceededError when that is not left.
-
-        The function in the block takes the completion: what it used is spent, the rest is given back.
-        """
+    def reserved(self, messages: tuple[Message, ...], max_tokens: int | None, *, free: bool) -> Reservation:
+        """Set aside what a call may use at most while it runs; BudgetExceededError when that is not left."""
         if self._budget is None:
-            yield lambda completion: completion
-            return
-        tokens, usd = self._take(self._budget, messages, max_tokens, free)
-        used = Usage()
+            return Reservation(self, 0, 0.0)
+        return Reservation(self, *self._take(self._budget, messages, max_tokens, free))
 
-        def spent(completion: Completion) -> Completion:
-            nonlocal used
-            used = completion.usage
-            return completion
-
-        try:
-            yield spent
-        finally:
+    def settle(self, tokens: int, usd: float, used: Usage) -> None:
+        """Give back what was set aside, and take what was used."""
+        if self._budget is not None:
             with self._lock:
                 self._tokens_taken += used.total_tokens - tokens
                 self._usd_taken += (used.cost_usd or 0.0) - usd
@@ -183,10 +169,10 @@ class UsageMeter:
                 estimate_tokens(messages), _tokens_in(completion.text), cost_usd=usage.cost_usd, estimated=True
             )
         if usage.cost_usd is None and free:
-            usage = dataclasses.replace(usage, cost_usd=0.0)
+            usage = Usage(usage.prompt_tokens, usage.completion_tokens, 0.0, usage.estimated)
         elif usage.cost_usd is None and self._price is not None:
             cost = self._price.of(usage.prompt_tokens, usage.completion_tokens)
-            usage = dataclasses.replace(usage, cost_usd=cost, estimated=True)
+            usage = Usage(usage.prompt_tokens, usage.completion_tokens, cost, estimated=True)
         return usage
 
     def count(self, completion: Completion) -> None:
@@ -219,6 +205,30 @@ class UsageMeter:
 
     def _of(self, provider: str) -> list[Any]:
         return self._sums.setdefault(provider, [0, 0, 0, 0, 0, 0.0, 0, False, 0.0])
+
+
+class Reservation:
+    """A part of the budget, set aside for one call until the block ends. Tell it what was used by ``spent``."""
+
+    __slots__ = ("_meter", "_tokens", "_usd", "_used")
+
+    def __init__(self, meter: UsageMeter, tokens: int, usd: float) -> None:
+        self._meter = meter
+        self._tokens = tokens
+        self._usd = usd
+        self._used = _NOTHING
+
+    def spent(self, usage: Usage) -> None:
+        self._used = usage
+
+    def __enter__(self) -> Reservation:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._meter.settle(self._tokens, self._usd, self._used)
+
+
+_NOTHING = Usage()
 
 
 def estimate_tokens(messages: tuple[Message, ...]) -> int:
