@@ -164,8 +164,11 @@ def serve(host: str, port: int, provider: str | None, model: str | None, local_o
         from backends.llm_router import server
     except ModuleNotFoundError as error:
         raise ConfigurationError(f'the package {error.name} is missing: pip install -e ".[server]"') from error
-    click.echo(f"serving on http://{host}:{port}/v1 and http://{host}:{port}/api/v0/ai/llm", err=True)
-    server.serve(host, port, provider=provider, model=model, privacy="local_only" if local_only else None)
+    where = f"serving on http://{host}:{port}/v1 and http://{host}:{port}/api/v0/ai/llm"
+    privacy = "local_only" if local_only else None
+    server.serve(
+        host, port, provider=provider, model=model, privacy=privacy, announce=lambda: click.echo(where, err=True)
+    )
 
 
 def _prompt(words: tuple[str, ...], prompt: str | None, prompt_file: Path | None) -> str:

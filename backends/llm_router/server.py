@@ -6,7 +6,7 @@ another one, and then asks for a token. Generation never blocks the event loop.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -19,7 +19,7 @@ from backends.llm_router.deps import RouterDeps, get_default_router_deps
 from backends.llm_router.rest import native, openai_face
 from backends.llm_router.rest.caller import CallerGoneError
 from backends.llm_router.rest.failures import headers_of, openai_error, problem, status_of
-from backends.llm_router.rest.guard import Guard, is_loopback_host
+from backends.llm_router.rest.guard import Guard, is_loopback_host, usable_token
 from backends.llm_router.rest.service import Service
 from backends.llm_router.settings import read
 
@@ -60,7 +60,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(CallerGoneError, _nobody_reads)
     app.add_exception_handler(Exception, _unforeseen)
-    app.add_middleware(Guard, token=token, max_body_bytes=max_body_bytes, hosts=hosts)
+    app.add_middleware(Guard, token=usable_token(token), max_body_bytes=max_body_bytes, hosts=hosts)
     return app
 
 
@@ -71,13 +71,17 @@ def serve(
     token: str | None = None,
     deps: RouterDeps | None = None,
     log_level: str = "warning",
+    announce: Callable[[], None] = lambda: None,
     **settings: Any,
 ) -> None:
-    """Run the server until it is interrupted. An address that others can reach needs a token."""
+    """Run the server until it is interrupted. An address that others can reach needs a token.
+
+    ``announce`` is called when nothing stands against starting it.
+    """
     import uvicorn
 
     deps = deps or get_default_router_deps()
-    token = token or read(deps.env, "LLM_SERVER_TOKEN")
+    token = usable_token(token or read(deps.env, "LLM_SERVER_TOKEN"))
     if not is_loopback_host(host) and not token:
         raise ConfigurationError(
             f"{host} can be reached from elsewhere and no token is set; set COMPLAINT_GENERATOR_LLM_SERVER_TOKEN "
@@ -85,6 +89,7 @@ def serve(
         )
     hosts = frozenset({"localhost"} if is_loopback_host(host) else {"localhost", host.strip("[]").lower()})
     app = create_app(deps, token=token, hosts=settings.pop("hosts", frozenset()) | hosts, **settings)
+    announce()
     uvicorn.run(app, host=host, port=port, log_level=log_level, server_header=False, timeout_graceful_shutdown=10)
 
 

@@ -16,7 +16,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["Guard", "is_loopback_host"]
+from backends.exceptions import ConfigurationError
+
+__all__ = ["Guard", "is_loopback_host", "usable_token"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -35,6 +37,17 @@ def is_loopback_host(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def usable_token(token: str | None) -> str | None:
+    """The token without outer blanks, None when there is none; ConfigurationError for one that no client can send."""
+    text = (token or "").strip()
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ConfigurationError(
+            "the server's token must be printable ASCII without blanks, because it travels in an HTTP header; "
+            'make one by: python -c "import secrets; print(secrets.token_urlsafe())"'
+        )
+    return text or None
 
 
 class Guard:

@@ -116,6 +116,15 @@ def test_serve_on_another_address_needs_a_token():
     assert "no token is set" in done.stderr
 
 
+@pytest.mark.parametrize("token", ["geheimnis-ß", "two words", "tab\tbed", "\udcff"])
+def test_a_token_that_no_client_can_send_is_refused_at_start(token):
+    done = run("serve", "--port", "0", COMPLAINT_GENERATOR_LLM_SERVER_TOKEN=token)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "must be printable ASCII" in done.stderr
+    assert token not in done.stderr
+
+
 @pytest.mark.slow
 def test_serve_answers_until_it_is_interrupted(tmp_path):
     import socket

@@ -407,6 +407,18 @@ def test_a_token_is_asked_for_everywhere():
     assert wrong.json()["error"]["type"] == "authentication_error"
 
 
+def test_a_foreign_token_in_any_bytes_is_just_wrong():
+    with running(create_app(make_deps(), token=" let-me-in\n")) as address:
+        strange = httpx.get(f"{address}/v1/models", headers={"authorization": "Bearer l\u00e9t".encode()})
+        right = httpx.get(f"{address}/v1/models", headers={"authorization": "Bearer let-me-in"})
+    assert (strange.status_code, right.status_code) == (401, 200)
+
+
+def test_a_token_that_no_client_can_send_makes_no_application():
+    with pytest.raises(ConfigurationError, match="printable ASCII"):
+        create_app(make_deps(), token="geheim-ß")
+
+
 def test_an_address_that_others_reach_needs_a_token():
     with pytest.raises(ConfigurationError, match="no token is set"):
         serve("0.0.0.0", 0, deps=make_deps())
