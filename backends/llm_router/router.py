@@ -21,7 +21,7 @@ from backends.llm_router.deps import RouterDeps
 from backends.llm_router.environment import EnvironmentSettings
 from backends.llm_router.resolution import Candidate, resolve
 from backends.llm_router.route import Route
-from backends.llm_router.telemetry import operation
+from backends.llm_router.telemetry import operation, remembered
 from backends.llm_router.tracing import Tracer
 from backends.llm_router.usage import UsageMeter
 from backends.options import GENERATION_OPTIONS, check_options, near_miss
@@ -169,6 +169,7 @@ class Router:
         key = self._attempter.key(candidates[0], call)
         if key is None or (found := self.deps.responses.get_now(key)) is None:
             return key, None
+        remembered(candidates[0].name, candidates[0].model, found)
         self._tell(call, ChainReport(self.route.owner, None), found)
         return key, found
 

@@ -6,6 +6,7 @@ made with mode 0700, files with 0600. Transcripts of programs are written by the
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -85,15 +86,15 @@ class Tracer:
         program_version: str | None = None,
     ) -> None:
         """Append the record of one call, whether it succeeded or failed."""
-        prompt = _ENCODE(messages).encode("utf-8", "surrogatepass")
+        prompt = _prompt_of(messages).encode("utf-8", "surrogatepass")
         answered = isinstance(outcome, Completion)
         # Written out field by field: every call pays for it, and an encoder of a mapping takes thrice as long.
         line = (
             # Programs append records of their own to the same file.
-            f'{{"record": "router", "time": "{self._now()}", "backend": {_json(backend)}, "ok": {_json(answered)}, '
+            f'{{"record": "router", "time": "{self._now()}", "backend": {_name(backend)}, "ok": {_json(answered)}, '
             f'"seconds": {seconds:.6f}, "prompt_bytes": {len(prompt)}, "prompt_cid": "{cid_of(prompt)}", '
             f'"options": {_json(sorted(options)) if options else "[]"}, '
-            f'"attempts": [{", ".join(map(_attempt, attempts))}], "program_version": {_json(program_version)}, '
+            f'"attempts": [{", ".join(map(_attempt, attempts))}], "program_version": {_name(program_version)}, '
             f"{_answer(outcome) if isinstance(outcome, Completion) else _failure(outcome)}"
         )
         if self.settings.content:
@@ -146,6 +147,23 @@ class Tracer:
         return self._handle
 
 
+def _prompt_of(messages: tuple[Message, ...]) -> str:
+    """A plain prompt is its own text, so that anybody can make its CID; a conversation is JSON."""
+    first = messages[0]
+    content = first.get("content")
+    if len(messages) == 1 and isinstance(content, str) and first.get("role") == "user":
+        return content
+    return _ENCODE(messages)
+
+
+_known_name = functools.lru_cache(maxsize=512)(_ENCODE)
+
+
+def _name(value: Any) -> str:
+    """``_json`` for what every record repeats: encoding a name takes ten times as long as finding it."""
+    return _known_name(value) if type(value) is str and len(value) < 100 else _json(value)
+
+
 def _json(value: Any) -> str:
     kind = type(value)
     if kind is int or (kind is float and math.isfinite(value)):
@@ -156,7 +174,7 @@ def _json(value: Any) -> str:
 
 def _attempt(attempt: Attempt) -> str:
     return (
-        f'{{"provider": {_json(attempt.provider)}, "model": {_json(attempt.model)}, "error": {_json(attempt.error)}, '
+        f'{{"provider": {_name(attempt.provider)}, "model": {_name(attempt.model)}, "error": {_name(attempt.error)}, '
         f'"seconds": {attempt.seconds:.6f}}}'
     )
 
@@ -165,9 +183,9 @@ def _answer(completion: Completion) -> str:
     text = completion.text.encode("utf-8", "surrogatepass")
     usage = completion.usage
     return (
-        f'"provider": {_json(completion.provider)}, "model": {_json(completion.model)}, '
+        f'"provider": {_name(completion.provider)}, "model": {_name(completion.model)}, '
         f'"response_bytes": {len(text)}, "response_cid": "{cid_of(text)}", '
-        f'"finish_reason": {_json(completion.finish_reason)}, "request_id": {_json(completion.request_id)}, '
+        f'"finish_reason": {_name(completion.finish_reason)}, "request_id": {_json(completion.request_id)}, '
         f'"cached": {_json(completion.cached)}, "prompt_tokens": {_json(usage.prompt_tokens)}, '
         f'"completion_tokens": {_json(usage.completion_tokens)}, "cost_usd": {_json(usage.cost_usd)}, '
         f'"estimated": {_json(usage.estimated)}'

@@ -79,6 +79,28 @@ def test_a_call_is_a_span_with_the_conventions_names(deps: RouterDeps, provider:
     assert "private" not in str(attributes)
 
 
+def test_an_answer_from_memory_is_a_span_too_and_uses_no_tokens(
+    deps: RouterDeps, provider: Register, seen: Seen
+) -> None:
+    provider("p", "answer")
+    complete_text("hi", provider="p", model_name="m", deps=deps)
+
+    complete_text("hi", provider="p", model_name="m", deps=deps)
+
+    asked, known = seen.spans
+    assert (asked.attributes["complaint_generator.cached"], known.attributes["complaint_generator.cached"]) == (
+        False,
+        True,
+    )
+    assert (known.name, known.attributes["gen_ai.provider.name"], known.status.status_code.name) == (
+        "chat m",
+        "p",
+        "UNSET",
+    )
+    assert sum(point.count for point in seen.metrics["gen_ai.client.operation.duration"]) == 2
+    assert sum(point.count for point in seen.metrics["gen_ai.client.token.usage"]) == 2  # input and output of the first
+
+
 def test_tokens_and_duration_are_measured(deps: RouterDeps, provider: Register, seen: Seen) -> None:
     provider("p", "answer")
 

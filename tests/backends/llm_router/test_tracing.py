@@ -41,7 +41,7 @@ def test_a_record_holds_sizes_cids_timing_and_tokens_and_no_text(
     complete_text("my private story", provider="p", model_name="m", deps=deps, trace_jsonl_path=str(path))
 
     (record,) = records(path)
-    prompt = json.dumps([{"role": "user", "content": "my private story"}]).encode()
+    prompt = b"my private story"
     assert (record["record"], record["ok"]) == ("router", True)
     assert (record["provider"], record["model"], record["program_version"]) == ("p", "m", "1.2.3")
     assert (record["prompt_tokens"], record["completion_tokens"]) == (3, 5)
