@@ -22,7 +22,7 @@ __all__ = ["EagerRequest"]
 class EagerRequest(aiohttp.ClientRequest):
     """A request whose body leaves at once."""
 
-    def write_bytes(  # type: ignore[override]  # a coroutine all the same, of which the beginning has run
+    def write_bytes(
         self, writer: AbstractStreamWriter, conn: Any, content_length: int | None = None
     ) -> Coroutine[Any, Any, None]:
         return _begun(super().write_bytes(writer, conn, content_length))
@@ -46,12 +46,11 @@ def _rest(work: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any
     # `await work` would refuse: it has begun. So each thing that it waits for is passed on by hand.
     while True:
         try:
-            value = yield waits_for
-        except BaseException as error:
-            step = (work.throw, error)
-        else:
-            step = (work.send, value)
-        try:
-            waits_for = step[0](step[1])
+            try:
+                value = yield waits_for
+            except BaseException as error:
+                waits_for = work.throw(error)
+            else:
+                waits_for = work.send(value)
         except StopIteration:
             return
