@@ -349,3 +349,41 @@ def test_a_host_that_does_not_exist_is_unavailable(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(ProviderUnavailableError, match=r"model\.example cannot be resolved"):
         get("http://model.example")
+
+
+def test_a_request_leaves_in_the_turn_that_made_it(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left to a later turn, calls that are answered together stay together: 64 at a time waited for each other."""
+    server.always = OK
+    written: list[bytes] = []
+    transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]  # not in typeshed
+    write = transport.write
+    monkeypatch.setattr(transport, "write", lambda self, data: (written.append(bytes(data)), write(self, data)))
+    client = HttpClient(server.url, provider="p", env={})
+
+    async def calls() -> list[bytes]:
+        await client.request("POST", "x", headers={}, body=b'{"first": 1}')
+        written.clear()
+        task = asyncio.create_task(client.request("POST", "x", headers={}, body=b'{"second": 2}'))
+        by_then: list[bytes] = []
+        # Called after the task's first step and before anything that the step left for later.
+        asyncio.get_running_loop().call_soon(lambda: by_then.extend(written))
+        await task
+        return by_then
+
+    assert b'{"second": 2}' in b"".join(asyncio.run(calls()))
+
+
+def test_a_body_that_nobody_reads_ends_at_the_deadline() -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(1)
+        client = HttpClient(f"http://127.0.0.1:{deaf.getsockname()[1]}", provider="p", env={})
+
+        async def call() -> set[asyncio.Task[object]]:
+            deadline = time.monotonic() + 0.3
+            with pytest.raises(BackendTimeoutError):
+                await client.request("POST", "x", headers={}, body=bytes(24 * 2**20), deadline=deadline)
+            await client.aclose()
+            return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]  # there is a current one
+
+        assert asyncio.run(call()) == set()
