@@ -206,6 +206,12 @@ class AllProvidersFailedError(BackendError):
         super().__init__(message, **details)
         self.errors = list(errors)
 
+    @property
+    def one_line(self) -> str:
+        """Who failed how, for places that hold no table."""
+        reasons = (f"{name}: {type(error).__name__}: {' '.join(error.message.split())}" for name, error in self.errors)
+        return f"{self.message.rstrip(':')}: {'; '.join(reasons)}" if self.errors else self.message
+
     def __str__(self) -> str:
         if not self.errors:
             return super().__str__()

@@ -102,7 +102,8 @@ class ChainReport:
     def failed(self, candidate: Candidate, error: BackendError, began: float) -> None:
         seconds = time.monotonic() - began
         model = error.model or candidate.model
-        self.attempts.append(Attempt(candidate.name, model, type(error).__name__, seconds, error.message))
+        detail = error.one_line if isinstance(error, AllProvidersFailedError) else error.message
+        self.attempts.append(Attempt(candidate.name, model, type(error).__name__, seconds, detail))
         self.errors.append((candidate.name, error))
 
     def answered(self, candidate: Candidate, completion: Completion, began: float) -> Completion:

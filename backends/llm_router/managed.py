@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -55,14 +56,16 @@ class ManagedBackend(AsyncBackend):
         return all(info.instance.local for info in self.manager.list_backends())
 
     async def _acomplete(self, request: Request) -> Completion:
-        async for item in self._tried(request, streaming=False):
-            if isinstance(item, Completion):
-                return item
+        async with contextlib.aclosing(self._tried(request, streaming=False)) as items:
+            async for item in items:
+                if isinstance(item, Completion):
+                    return item
         raise AssertionError("the last item is a Completion")  # pragma: no cover
 
     async def _astream(self, request: Request) -> AsyncIterator[StreamItem]:
-        async for item in self._tried(request, streaming=True):
-            yield item
+        async with contextlib.aclosing(self._tried(request, streaming=True)) as items:
+            async for item in items:
+                yield item
 
     def health(self) -> Health:
         infos = self.manager.check_health()
@@ -91,7 +94,7 @@ class ManagedBackend(AsyncBackend):
         if self._owns_manager:
             self.manager.close()
 
-    async def _tried(self, request: Request, streaming: bool) -> AsyncIterator[StreamItem]:
+    async def _tried(self, request: Request, streaming: bool) -> AsyncGenerator[StreamItem, None]:
         """Go from endpoint to endpoint until one answers."""
         model = request.options.get("model", self.model)
         attempts: list[Attempt] = []
@@ -105,12 +108,13 @@ class ManagedBackend(AsyncBackend):
                 with self.manager.lease(TEXT_GENERATION, model, exclude=tried) as info:
                     if info is None:
                         raise self._nobody_left(errors, model)
-                    async for item in self._from_one(info, request, streaming):
-                        if isinstance(item, Completion):
-                            whole = self._told(item, info, attempts, started)
-                        else:
-                            begun = True
-                            yield item
+                    async with contextlib.aclosing(self._from_one(info, request, streaming)) as items:
+                        async for item in items:
+                            if isinstance(item, Completion):
+                                whole = self._told(item, info, attempts, started)
+                            else:
+                                begun = True
+                                yield item
             except (InvalidRequestError, ConfigurationError, AllProvidersFailedError):
                 raise
             except BackendError as error:
@@ -125,7 +129,7 @@ class ManagedBackend(AsyncBackend):
                 yield whole
                 return
 
-    async def _from_one(self, info: BackendInfo, request: Request, streaming: bool) -> AsyncIterator[StreamItem]:
+    async def _from_one(self, info: BackendInfo, request: Request, streaming: bool) -> AsyncGenerator[StreamItem, None]:
         options: dict[str, Any] = dict(request.options)
         if self.model is not None and "model" in info.instance.known_options:
             options.setdefault("model", self.model)

@@ -1,7 +1,7 @@
 """``backend_manager``: several OpenAI-compatible endpoints, or any Backends, behind one name.
 
 The manager comes from ``RouterDeps.backend_manager``; otherwise one is made from the setting ``endpoints``,
-a list of base URLs or of objects with ``url`` and, as needed, ``id``, ``api_key`` and ``model``.
+a list of base URLs or of objects with ``url`` and, as needed, ``id``, ``api_key``, ``model`` and ``max_body_bytes``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from backends.options import near_miss
 
 __all__ = ["SPEC", "make_manager"]
 
-_ENDPOINT_KEYS = frozenset({"api_key", "id", "model", "url"})
+_ENDPOINT_KEYS = frozenset({"api_key", "id", "max_body_bytes", "model", "url"})
 
 
 def make_manager(context: ProviderContext, endpoints: Sequence[Any]) -> InferenceBackendManager:
