@@ -10,7 +10,20 @@ from typing import Any
 from backends.exceptions import InvalidRequestError
 from backends.types import Message, message_text
 
-__all__ = ["Image", "ToolChoice", "read_image", "read_tool_choice", "split_system", "tool_arguments", "tool_functions"]
+__all__ = [
+    "CHAT_OPTIONS",
+    "Image",
+    "ToolChoice",
+    "read_image",
+    "read_response_format",
+    "read_tool_choice",
+    "split_system",
+    "tool_arguments",
+    "tool_functions",
+]
+
+#: The options of the chat format beside those that draw tokens; a provider that takes messages apart knows them all.
+CHAT_OPTIONS = frozenset({"extra_body", "json_schema", "model", "response_format", "timeout", "tool_choice", "tools"})
 
 _SYSTEM_ROLES = ("system", "developer")
 
@@ -88,4 +101,17 @@ def read_tool_choice(choice: Any, owner: str) -> ToolChoice:
         return ToolChoice("one", function["name"])
     raise InvalidRequestError(
         f"tool_choice must be auto, none, required or a function, not {choice!r:.60}", provider=owner
+    )
+
+
+def read_response_format(value: Mapping[str, Any] | None, owner: str) -> tuple[str, Mapping[str, Any] | None]:
+    """Read ``response_format``: its kind (text, json_object, json_schema), and the schema of the last."""
+    kind = "text" if value is None else value.get("type")
+    inner = None if value is None else value.get("json_schema")
+    if kind in ("text", "json_object"):
+        return kind, None
+    if kind == "json_schema" and isinstance(inner, Mapping) and isinstance(inner.get("schema"), Mapping):
+        return kind, inner["schema"]
+    raise InvalidRequestError(
+        "response_format must be text, json_object, or a json_schema with its schema", provider=owner
     )

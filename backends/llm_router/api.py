@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from backends.base import Backend
 from backends.exceptions import BackendError
@@ -37,6 +38,9 @@ __all__ = [
     "unregister_llm_provider",
 ]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 #: What errors, logs and traces call a call that no configured backend made.
 _OWNER = "llm_router"
 #: Routers kept for callers of the functions; each is small.
@@ -57,6 +61,18 @@ class ProviderInfo:
     needs: tuple[str, ...]
 
 
+def _takes_what(example: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """The decorated function takes what ``example`` takes: for type checkers, and for ``help``."""
+
+    def of(function: Callable[..., R]) -> Callable[P, R]:
+        returns = inspect.signature(function).return_annotation
+        shown = inspect.signature(example).replace(return_annotation=returns)
+        function.__signature__ = shown  # type: ignore[attr-defined]  # where inspect.signature looks first
+        return function
+
+    return of
+
+
 def generate_text(
     prompt: Prompt,
     *,
@@ -72,94 +88,46 @@ def generate_text(
     ).text
 
 
-def complete_text(
-    prompt: Prompt,
-    *,
-    provider: str | None = None,
-    model_name: str | None = None,
-    provider_instance: Any = None,
-    deps: RouterDeps | None = None,
-    **options: Any,
-) -> Completion:
+@_takes_what(generate_text)
+def complete_text(prompt: Prompt, **how: Any) -> Completion:
     """The answer and how it came about: who answered, what was tried, tokens, time."""
-    router, call = _router(provider, model_name, provider_instance, deps, options)
+    router, call = _router(**how)
     return router.complete(prompt, call)
 
 
-def stream_text(
-    prompt: Prompt,
-    *,
-    provider: str | None = None,
-    model_name: str | None = None,
-    provider_instance: Any = None,
-    deps: RouterDeps | None = None,
-    **options: Any,
-) -> Iterator[str]:
+@_takes_what(generate_text)
+def stream_text(prompt: Prompt, **how: Any) -> Iterator[str]:
     """The answer piece by piece, as it comes."""
-    router, call = _router(provider, model_name, provider_instance, deps, options)
+    router, call = _router(**how)
     return _texts(router.stream_items(prompt, call))
 
 
-async def agenerate_text(
-    prompt: Prompt,
-    *,
-    provider: str | None = None,
-    model_name: str | None = None,
-    provider_instance: Any = None,
-    deps: RouterDeps | None = None,
-    **options: Any,
-) -> str:
+@_takes_what(generate_text)
+async def agenerate_text(prompt: Prompt, **how: Any) -> str:
     """``generate_text`` for asynchronous callers."""
-    router, call = _router(provider, model_name, provider_instance, deps, options)
-    return (await router.acomplete(prompt, call)).text
+    return (await acomplete_text(prompt, **how)).text
 
 
-async def acomplete_text(
-    prompt: Prompt,
-    *,
-    provider: str | None = None,
-    model_name: str | None = None,
-    provider_instance: Any = None,
-    deps: RouterDeps | None = None,
-    **options: Any,
-) -> Completion:
+@_takes_what(generate_text)
+async def acomplete_text(prompt: Prompt, **how: Any) -> Completion:
     """``complete_text`` for asynchronous callers."""
-    router, call = _router(provider, model_name, provider_instance, deps, options)
+    router, call = _router(**how)
     return await router.acomplete(prompt, call)
 
 
-async def astream_text(
-    prompt: Prompt,
-    *,
-    provider: str | None = None,
-    model_name: str | None = None,
-    provider_instance: Any = None,
-    deps: RouterDeps | None = None,
-    **options: Any,
-) -> AsyncIterator[str]:
+@_takes_what(generate_text)
+async def astream_text(prompt: Prompt, **how: Any) -> AsyncIterator[str]:
     """``stream_text`` for asynchronous callers."""
-    items = astream_items(
-        prompt, provider=provider, model_name=model_name, provider_instance=provider_instance, deps=deps, **options
-    )
-    try:
+    async with contextlib.aclosing(astream_items(prompt, **how)) as items:
         async for item in items:
             if isinstance(item, str):
                 yield item
-    finally:
-        await items.aclose()
 
 
-def astream_items(
-    prompt: Prompt,
-    *,
-    provider: str | None = None,
-    model_name: str | None = None,
-    provider_instance: Any = None,
-    deps: RouterDeps | None = None,
-    **options: Any,
-) -> AsyncGenerator[StreamItem, None]:
+@_takes_what(generate_text)
+def astream_items(prompt: Prompt, **how: Any) -> AsyncGenerator[StreamItem, None]:
     """The answer piece by piece, then the Completion that tells how it came about."""
-    router, call = _router(provider, model_name, provider_instance, deps, options)
+    router, call = _router(**how)
     return router.astream_items(prompt, call)
 
 
@@ -180,7 +148,7 @@ def get_llm_provider(
 ) -> Backend:
     """The provider's Backend, to be kept and passed as ``provider_instance``; the best that is there without a name."""
     deps = deps or get_default_router_deps()
-    router, _ = _router(provider, model_name, None, deps, options)
+    router, _ = _router(provider=provider, model_name=model_name, deps=deps, **options)
     candidate = router.candidates()[0]
     pool = deps.instances
     instance = pool.enter(candidate.found, candidate.settings_print, candidate.generation, candidate.context, True)
@@ -227,21 +195,28 @@ def _texts(items: Iterator[StreamItem]) -> Iterator[str]:
 
 
 def _router(
-    provider: str | None, model: str | None, instance: Any, deps: RouterDeps | None, options: Mapping[str, Any]
+    *,
+    provider: str | None = None,
+    model_name: str | None = None,
+    provider_instance: Any = None,
+    deps: RouterDeps | None = None,
+    **options: Any,
 ) -> tuple[Router, Mapping[str, Any]]:
     """The router of these arguments, and the options that go with the call."""
     deps = deps or get_default_router_deps()
-    if instance is None and options.keys() <= _CALL_OPTIONS:
-        name: tuple[str | None, ...] = (provider, model)
-        return deps.routers.get(name) or _new_router(deps, name, {"provider": provider, "model": model}, {}), options
+    if provider_instance is None and options.keys() <= _CALL_OPTIONS:
+        name: tuple[str | None, ...] = (provider, model_name)
+        return deps.routers.get(name) or _new_router(
+            deps, name, {"provider": provider, "model": model_name}, {}
+        ), options
     keys = {name: options[name] for name in ROUTE_KEYS & options.keys()}
     call = {name: options[name] for name in _CALL_OPTIONS & options.keys()}
     settings = {name: value for name, value in options.items() if name not in keys and name not in call}
-    if instance is not None:
-        return _router_of(instance, model, keys, settings, deps), call
-    name = (provider, model, fingerprint({**keys, **settings}))
+    if provider_instance is not None:
+        return _router_of(provider_instance, model_name, keys, settings, deps), call
+    name = (provider, model_name, fingerprint({**keys, **settings}))
     return deps.routers.get(name) or _new_router(
-        deps, name, {**keys, "provider": provider, "model": model}, settings
+        deps, name, {**keys, "provider": provider, "model": model_name}, settings
     ), call
 
 

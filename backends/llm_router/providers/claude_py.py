@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from backends.chat_messages import (
+    CHAT_OPTIONS,
     read_image,
+    read_response_format,
     read_tool_choice,
     split_system,
     tool_arguments,
@@ -56,15 +58,7 @@ class ClaudeBackend(HttpBackend):
     default_headers: ClassVar[Mapping[str, str]] = {"anthropic-version": "2023-06-01"}
     request_id_headers = ("request-id", "x-request-id")
     health_path = "v1/models?limit=1"
-    known_options = frozenset(_NAMES) | {
-        "extra_body",
-        "json_schema",
-        "model",
-        "response_format",
-        "timeout",
-        "tool_choice",
-        "tools",
-    }
+    known_options = frozenset(_NAMES) | CHAT_OPTIONS
 
     def __init__(self, id: str | None = None, *, base_url: str | None = None, **settings: Any) -> None:
         super().__init__(id, base_url=base_url, **settings)
@@ -134,13 +128,13 @@ class _MessagesWire:
         return _MessagesReader()
 
     def _schema_of(self, response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        if response_format is None or response_format.get("type") == "text":
-            return None
-        inner = response_format.get("json_schema")
-        if response_format.get("type") == "json_schema" and isinstance(inner, Mapping) and "schema" in inner:
-            schema: Mapping[str, Any] = inner["schema"]
-            return schema
-        raise InvalidRequestError("response_format must be a json_schema with its schema", provider=self._owner)
+        kind, schema = read_response_format(response_format, self._owner)
+        if kind == "json_object":
+            raise InvalidRequestError(
+                "this API knows no json_object; response_format must be a json_schema with its schema",
+                provider=self._owner,
+            )
+        return schema
 
     def _message(self, message: Message) -> dict[str, Any]:
         if message["role"] == "tool":

@@ -8,7 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from backends.chat_messages import (
+    CHAT_OPTIONS,
     read_image,
+    read_response_format,
     read_tool_choice,
     split_system,
     tool_arguments,
@@ -50,15 +52,7 @@ class GeminiBackend(HttpBackend):
     # Google moves this name on to its newest stable Flash model.
     default_model = "gemini-flash-latest"
     health_path = "v1beta/models?pageSize=1"
-    known_options = frozenset(_NAMES) | {
-        "extra_body",
-        "json_schema",
-        "model",
-        "response_format",
-        "timeout",
-        "tool_choice",
-        "tools",
-    }
+    known_options = frozenset(_NAMES) | CHAT_OPTIONS
 
     def __init__(self, id: str | None = None, *, base_url: str | None = None, **settings: Any) -> None:
         super().__init__(id, base_url=base_url, **settings)
@@ -118,17 +112,10 @@ class _GeminiWire:
         return _GeminiReader()
 
     def _format(self, response_format: Mapping[str, Any]) -> dict[str, Any]:
-        kind = response_format.get("type")
+        kind, schema = read_response_format(response_format, self._owner)
         if kind == "text":
             return {}
-        if kind == "json_object":
-            return {"responseMimeType": "application/json"}
-        inner = response_format.get("json_schema")
-        if kind == "json_schema" and isinstance(inner, Mapping) and "schema" in inner:
-            return {"responseMimeType": "application/json", "responseJsonSchema": inner["schema"]}
-        raise InvalidRequestError(
-            "response_format must be text, json_object, or a json_schema with its schema", provider=self._owner
-        )
+        return {"responseMimeType": "application/json", **({} if schema is None else {"responseJsonSchema": schema})}
 
     def _contents(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         names: dict[str, str] = {}
