@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mediator.state import SessionState
-from mediator.things import About, things_told
-from mediator.told import Fact, facts
+from mediator.things import About, told_about
+from mediator.told import Fact
 
 __all__ = ["BOTH", "SKIPPED", "UNKNOWN", "Contradiction", "Side", "contradictions", "is_contradiction"]
 
@@ -62,7 +62,7 @@ def is_contradiction(key: str) -> bool:
 def contradictions(state: SessionState, told: Iterable[About] | None = None) -> tuple[Contradiction, ...]:
     """Every contradiction, the settled ones too, in the order in which they were told."""
     things: dict[str, list[About]] = {}
-    for about in things_told(facts(state)) if told is None else told:
+    for about in told_about(state) if told is None else told:
         things.setdefault(about.thing, []).append(about)
     found = (_of(thing, abouts, state.settled) for thing, abouts in things.items())
     return tuple(contradiction for contradiction in found if contradiction is not None)

@@ -129,7 +129,10 @@ def _computed(rule: Rule, note: str, dates: Sequence[Fact], today: dt.date) -> D
         )
     start, fact = (max if rule.pick == "latest" else min)(known, key=lambda item: item[0])
     day = _after(start, rule)
-    says = [f'{period} from {rule.starts} ("{fact.mention}", read as {fact.value}).']
+    says = [f'{period} from "{fact.mention}" (read as {fact.value}), the date of {rule.starts}.']
+    if fact.place.source == "story" and rule.thing is None:
+        # Words of the story stand near the date; nobody was asked whether it is this one.
+        says = [f'{period} from "{fact.mention}" (read as {fact.value}), if that is the date of {rule.starts}.']
     if len({other for other, _ in known}) > 1:
         says.append(f"Several dates were told; the {rule.pick} one is used.")
     if len(fact.value or "") < 10:

@@ -129,6 +129,8 @@ class SessionState:
     smoothed: Mapping[str, Smoothed] = field(default_factory=dict)
     can_undo: bool = False
     can_redo: bool = False
+    #: What was worked out of ``report`` already, shared by the states that have it. It follows from the rest.
+    worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def story(self) -> str:
@@ -219,6 +221,7 @@ def _found(state: SessionState, event: Event, report: ClaimReport) -> SessionSta
         state,
         report=report,
         read=state.stories,
+        worked_out={},
         kept={**state.kept, **event.data.get("texts", {})},
         verdicts={**state.verdicts, **said},
     )

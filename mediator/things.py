@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from mediator.state import Key, parse_key
-from mediator.told import Fact
+from mediator.state import Key, SessionState, parse_key
+from mediator.told import Fact, facts, story_facts
 
-__all__ = ["THINGS", "About", "Thing", "things_told"]
+__all__ = ["THINGS", "About", "Thing", "things_told", "told_about"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +194,18 @@ _PRICE_SHAPE = re.compile(_PRICE.pattern.replace("@", "(?:[\ue800-\uefff])"), re
 _BY_ID = {thing.id: thing for thing in THINGS}
 
 
-def things_told(facts: Iterable[Fact]) -> tuple[About, ...]:
+def told_about(state: SessionState) -> tuple[About, ...]:
+    """What a session tells about such things; the story's part is worked out once for each report."""
+    if "things" not in state.worked_out:
+        state.worked_out["things"] = things_told(story_facts(state))
+    of_story: tuple[About, ...] = state.worked_out["things"]
+    return (*of_story, *things_told(fact for fact in facts(state) if fact.place.source == "answer"))
+
+
+def things_told(told: Iterable[Fact]) -> tuple[About, ...]:
     """The facts that are about a thing with one date or one sum, in the order they were told."""
     groups: dict[tuple[str, str | None, int], list[Fact]] = {}
-    for fact in facts:
+    for fact in told:
         if fact.value is not None:
             groups.setdefault((fact.sentence, fact.place.key, fact.place.start - fact.before), []).append(fact)
     found: list[About] = []

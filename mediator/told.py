@@ -17,7 +17,7 @@ from mediator.claims.report import ClaimReport, DateMention
 from mediator.claims.text import sentences
 from mediator.state import Key, SessionState, question_key
 
-__all__ = ["Fact", "Place", "facts"]
+__all__ = ["Fact", "Place", "facts", "story_facts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,22 @@ class Fact:
 def facts(state: SessionState) -> tuple[Fact, ...]:
     """Everything that was told with a number: the story's first, then the answers', in the order they stand."""
     report = state.report
-    found = [] if report is None else list(_of_story("\n\n".join(state.read), report))
+    found = list(story_facts(state))
     anchor = _last_year(report)
     for key, answer in state.answers.items():
         if answer.kind == "text":
             found.extend(_of_answer(key, answer.text, answer.at, anchor))
     return tuple(found)
+
+
+def story_facts(state: SessionState) -> tuple[Fact, ...]:
+    """What the story tells with a number; worked out once for each report."""
+    if state.report is None:
+        return ()
+    if "facts" not in state.worked_out:
+        state.worked_out["facts"] = _of_story("\n\n".join(state.read), state.report)
+    found: tuple[Fact, ...] = state.worked_out["facts"]
+    return found
 
 
 def _of_story(story: str, report: ClaimReport) -> tuple[Fact, ...]:

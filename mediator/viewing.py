@@ -13,7 +13,7 @@ from mediator.matrix import Cell, exhibit_label, matrix
 from mediator.session import Session
 from mediator.state import SessionState, question_key
 from mediator.steps import ASKED_AGAIN, Clarification, End, EvidenceRequest, Question, Step, Tell
-from mediator.things import things_told
+from mediator.things import told_about
 from mediator.timeline import timeline
 from mediator.told import Fact, facts
 from mediator.view import (
@@ -52,7 +52,7 @@ def view_of(session: Session, taxonomy: Taxonomy, today: dt.date) -> CaseView:
     events, state, interview = session.events, session.state, session.interview
     report = state.report
     told = facts(state)
-    abouts = things_told(told)
+    abouts = told_about(state)
     found = contradictions(state, abouts)
     cells = matrix(state, taxonomy)
     progress = interview.progress(state)

@@ -84,6 +84,7 @@ def test_a_date_in_the_words_that_support_the_element_starts_it(tmp_path: Path) 
     running.tell(f"I was born on May 1, 1980. {words}")
 
     assert days(running, "42 U.S.C. § 2000e-5(e)(1)") == [dt.date(2026, 7, 4), dt.date(2026, 11, 1)]
+    assert "if that is the date of the act" in limits(running)[0].says
 
 
 @pytest.mark.parametrize("words", ["last Tuesday", "in 2025", "a while ago", "on 99/99/2025"])
