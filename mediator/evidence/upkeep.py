@@ -76,6 +76,15 @@ class Upkeep(ABC):
         self._check_open()
         return check_stamps(self._parts, service)
 
+    def upgrade_timestamps(self, service: Timestamper) -> tuple[Stamp, ...]:
+        """Complete the stamps that wait for something outside, where that came about; return those."""
+        from mediator.evidence.timestamps import upgrade_stamps  # its libraries are an extra
+
+        self._check_writable()
+        if self.privacy == "local_only":
+            raise PublishRefusedError("privacy is local_only: no time-stamping service is asked")
+        return upgrade_stamps(self._parts, service)
+
     def stat(self) -> StoreStat:
         """Return how much is kept."""
         self._check_open()
