@@ -11,7 +11,7 @@ from mediator.evidence.kubo import KuboReplica
 from tests.real.ipfs.cluster import Cluster
 from tests.real.ipfs.daemon import Daemon
 
-pytestmark = [pytest.mark.ipfs, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ipfs, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
