@@ -52,20 +52,24 @@ class AnswerReader:
 
     def document(self, response: HttpResponse, model: str | None) -> Mapping[str, Any]:
         """The JSON object of an answer that is no error."""
-        if response.status >= 400:
-            raise self.error(response.status, response.headers, read_error_body(response.body), model)
-        try:
-            document = json.loads(response.body)
-        except (ValueError, RecursionError) as error:
-            what = "empty" if not response.body.strip() else f'no JSON document but "{response.media_type}"'
-            # A web page in place of an answer comes from a wrong address; asking again will not help.
-            again = response.media_type != "text/html"
-            raise self._not_readable(f"the answer is {what}; check base_url", response.headers, model, again) from error
+        document = self.value(response, model)
         if not isinstance(document, Mapping):
             raise self._not_readable("the answer is not a JSON object", response.headers, model)
         if document.get("error"):
             raise self.error(response.status, response.headers, read_error_body(document), model)
         return document
+
+    def value(self, response: HttpResponse, model: str | None) -> Any:
+        """The JSON of an answer that is no error."""
+        if response.status >= 400:
+            raise self.error(response.status, response.headers, read_error_body(response.body), model)
+        try:
+            return json.loads(response.body)
+        except (ValueError, RecursionError) as error:
+            what = "empty" if not response.body.strip() else f'no JSON document but "{response.media_type}"'
+            # A web page in place of an answer comes from a wrong address; asking again will not help.
+            again = response.media_type != "text/html"
+            raise self._not_readable(f"the answer is {what}; check base_url", response.headers, model, again) from error
 
     def accepted(self, answer: Answer, headers: Mapping[str, str], model: str | None) -> Answer:
         """``answer``, unless the provider declined to give one."""

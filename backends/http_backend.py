@@ -12,8 +12,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -26,7 +26,7 @@ from backends.exceptions import (
     InvalidRequestError,
     redact,
 )
-from backends.http import MAX_BODY_BYTES, HttpClient
+from backends.http import MAX_BODY_BYTES, HttpClient, HttpResponse
 from backends.http_address import is_loopback
 from backends.http_answers import AnswerReader
 from backends.http_errors import read_error_body
@@ -38,6 +38,8 @@ from backends.types import Attempt, Completion, Health, Request, StreamItem, Usa
 __all__ = ["HTTP_SETTINGS", "HttpBackend"]
 
 log = logging.getLogger("backends.http")
+
+T = TypeVar("T")
 
 #: What the constructors take beside the options of a call.
 HTTP_SETTINGS = frozenset(
@@ -233,16 +235,26 @@ class HttpBackend(AsyncBackend):
     async def _post_document(
         self, path: str, payload: Mapping[str, Any], model: str | None, deadline: float
     ) -> Mapping[str, Any]:
-        """One request beside the completions, with the same retries, limit and errors."""
+        """One request beside the completions, with the same retries, limit and errors; its answer is an object."""
+        return await self._post(self._client, path, payload, model, deadline, self._answers.document)
 
-        async def once() -> Mapping[str, Any]:
+    async def _post(
+        self,
+        client: HttpClient,
+        path: str,
+        payload: Mapping[str, Any],
+        model: str | None,
+        deadline: float,
+        read: Callable[[HttpResponse, str | None], T],
+    ) -> T:
+        async def once() -> T:
             if self._limiter is not None:
                 await self._limiter.aacquire(deadline)
             try:
-                response = await self._client.request(
+                response = await client.request(
                     "POST", path, headers=self._headers(), body=self._body(payload), deadline=deadline
                 )
-                return self._answers.document(response, model)
+                return read(response, model)
             except BackendError as error:
                 self._name(error, model)
                 raise

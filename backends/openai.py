@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from backends.exceptions import ConfigurationError, InvalidRequestError, MalformedResponseError
+from backends.exceptions import ConfigurationError, MalformedResponseError
 from backends.http_backend import HTTP_SETTINGS, HttpBackend
 from backends.http_wire import Wire
 from backends.openai_chat import ChatWire
 from backends.openai_responses import ResponsesWire
 from backends.options import GENERATION_OPTIONS
+from backends.vectors import check_texts, vector_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["OPENAI_SETTINGS", "OpenAIBackend", "OpenAICompatibleBackend"]
 
@@ -32,6 +37,8 @@ class OpenAICompatibleBackend(HttpBackend):
     """Any server that speaks the OpenAI API. See the module."""
 
     known_options = frozenset(GENERATION_OPTIONS) | _PASS_THROUGH
+    #: How many texts one request for vectors may hold.
+    texts_at_once: ClassVar[int] = 2048
 
     def __init__(
         self,
@@ -58,33 +65,30 @@ class OpenAICompatibleBackend(HttpBackend):
         *,
         model: str | None = None,
         timeout: float = 60.0,  # noqa: ASYNC109  # the contract's word; it becomes the call's deadline
-    ) -> list[list[float]]:
-        """One vector a text, in order, from the server's embeddings endpoint."""
-        if isinstance(texts, str) or not all(isinstance(text, str) and text for text in texts):
-            raise InvalidRequestError("texts must be a list of non-empty strings", provider=self.id)
-        if not texts:
-            return []
-        chosen = model or self._embedding_model
-        if chosen is None and self._key_required:
+    ) -> NDArray[np.float32]:
+        """One row a text, in order, from the server's embeddings endpoint."""
+        asked, chosen = check_texts(texts, self.id, empty=False), model or self._embedding_model
+        deadline, rows = time.monotonic() + timeout, list[Any]()
+        for start in range(0, len(asked), self.texts_at_once):
+            rows += await self._vectors(asked[start : start + self.texts_at_once], chosen, deadline)
+        return vector_rows(rows, len(asked), self.id, chosen)
+
+    async def _vectors(self, texts: list[str], model: str | None, deadline: float) -> Sequence[Any]:
+        """What the server sends for each text. A provider with another endpoint overrides this."""
+        if model is None and self._key_required:
             raise ConfigurationError("no embedding model is set; set embedding_model", provider=self.id)
-        payload: dict[str, Any] = {"input": list(texts), "encoding_format": "float"}
-        if chosen is not None:
-            payload["model"] = chosen
-        document = await self._post_document("embeddings", payload, chosen, time.monotonic() + timeout)
+        payload: dict[str, Any] = {"input": texts, "encoding_format": "float"}
+        if model is not None:
+            payload["model"] = model
+        document = await self._post_document("embeddings", payload, model, deadline)
         try:
-            rows = sorted(document["data"], key=lambda row: int(row["index"]))
-            vectors = [[float(number) for number in row["embedding"]] for row in rows]
+            return [row["embedding"] for row in sorted(document["data"], key=lambda row: int(row["index"]))]
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedResponseError(
-                "the embeddings have not the documented shape; check base_url", provider=self.id, model=chosen
+                "the embeddings have not the documented shape; check base_url", provider=self.id, model=model
             ) from error
-        if len(vectors) != len(texts):
-            raise MalformedResponseError(
-                f"{len(texts)} texts were sent and {len(vectors)} vectors came back", provider=self.id, model=chosen
-            )
-        return vectors
 
-    def embed(self, texts: Sequence[str], *, model: str | None = None, timeout: float = 60.0) -> list[list[float]]:
+    def embed(self, texts: Sequence[str], *, model: str | None = None, timeout: float = 60.0) -> NDArray[np.float32]:
         """``aembed`` for callers that are not asynchronous."""
         return self._loop_thread.run(self.aembed(texts, model=model, timeout=timeout))
 

@@ -499,7 +499,7 @@ def test_a_server_of_one_model_needs_no_name(server: ScriptedServer) -> None:
     assert "model" not in sent(server)
 
 
-# -- health, embeddings, names --------------------------------------------------------------------
+# -- health, names -------------------------------------------------------------------------------
 
 
 def test_health_asks_for_the_models_and_spends_nothing(server: ScriptedServer) -> None:
@@ -520,36 +520,6 @@ def test_health_tells_what_is_wrong() -> None:
 
     assert not health.ok
     assert "OPENAI_API_KEY" in health.detail
-
-
-def test_embeddings_come_back_in_order(server: ScriptedServer) -> None:
-    rows = [{"index": 1, "embedding": [2, 3]}, {"index": 0, "embedding": [0.5, 1]}]
-    server.reply(json_reply({"data": rows}))
-
-    with backend(server, embedding_model="e") as openai:
-        vectors = openai.embed(["a", "b"])
-
-    assert vectors == [[0.5, 1.0], [2.0, 3.0]]
-    assert (server.requests[0].path, sent(server)["model"], sent(server)["input"]) == (
-        "/v1/embeddings",
-        "e",
-        ["a", "b"],
-    )
-
-
-@pytest.mark.parametrize("document", [{"data": []}, {"data": [{"index": 0}]}, {}], ids=str)
-def test_embeddings_of_the_wrong_shape_are_malformed(server: ScriptedServer, document: Any) -> None:
-    server.always = json_reply(document)
-
-    with backend(server) as openai, pytest.raises(MalformedResponseError):
-        openai.embed(["a"])
-
-
-def test_no_texts_are_no_request(server: ScriptedServer) -> None:
-    with backend(server) as openai:
-        assert openai.embed([]) == []
-
-    assert server.requests == []
 
 
 def test_the_old_import_name_is_the_same_class() -> None:
