@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-__all__ = ["integer_range", "number_range"]
+__all__ = ["MOST_DIGITS", "digit_blocks", "integer_range", "number_range"]
 
 Bound = int | float | None
 
 # Digits of a number that has a bound on one side only.
-_MOST_DIGITS = 15
+MOST_DIGITS = 15
 # Not all zeros, so that 0.x is never 0.
 _FRACTION = '"." [0-9]{0,14} [1-9]'
 
@@ -40,7 +40,7 @@ def number_range(minimum: Bound, above: Bound, maximum: Bound, below: Bound) -> 
 
 
 def _whole_bounds(minimum: Bound, above: Bound, maximum: Bound, below: Bound) -> tuple[int, int]:
-    limit = 10**_MOST_DIGITS - 1
+    limit = 10**MOST_DIGITS - 1
     low, high = -limit, limit
     if minimum is not None:
         low = max(low, _ceil(minimum, limit))
@@ -73,6 +73,15 @@ def _integers(low: int, high: int) -> Iterator[str]:
 
 def _magnitudes(low: int, high: int) -> Iterator[str]:
     """Patterns for the digits of ``low`` to ``high``, none of them negative."""
+    for fixed, first, last, free in digit_blocks(low, high):
+        digits = f"[{first}-{last}]" if last > first else f'"{first}"'
+        prefix = f'"{fixed}" ' if fixed else ""
+        suffix = f" [0-9]{{{free}}}" if free else ""
+        yield f"{prefix}{digits}{suffix}"
+
+
+def digit_blocks(low: int, high: int) -> Iterator[tuple[str, int, int, int]]:
+    """``low`` to ``high`` as (fixed digits, next digit from, to, number of free digits behind), none negative."""
     while low <= high:
         # As many free digits at the end as the range allows from ``low`` on.
         free = 0
@@ -83,9 +92,5 @@ def _magnitudes(low: int, high: int) -> Iterator[str]:
         last = head % 10
         # How far the last fixed digit may run.
         run = min(9 - last, (high - low + 1) // step - 1)
-        text = str(head)
-        digits = f"[{last}-{last + run}]" if run else f'"{last}"'
-        prefix = f'"{text[:-1]}" ' if len(text) > 1 else ""
-        suffix = f" [0-9]{{{free}}}" if free else ""
-        yield f"{prefix}{digits}{suffix}"
+        yield str(head)[:-1], last, last + run, free
         low += (run + 1) * step

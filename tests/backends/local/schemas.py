@@ -8,12 +8,24 @@ _NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_si
 _ANNOTATIONS = st.fixed_dictionaries({}, optional={"title": _NAMES, "description": _NAMES, "default": st.none()})
 
 
+_PATTERNS = [
+    r"^[A-Z]{2}-\d{2,4}$",
+    r"^(yes|no|not sure)$",
+    r"^[^\s@]+@[a-z]+\.org$",
+    r"\d{2}",
+    r"^.?\w+",
+    r"^(\d{4}-\d{2}|unknown)$",
+    r"é+",
+]
+
+
 def _strings() -> st.SearchStrategy[dict[str, Any]]:
     lengths = st.tuples(st.integers(0, 4), st.integers(4, 12)).map(
         lambda pair: {"minLength": pair[0], "maxLength": pair[1]}
     )
     formats = st.sampled_from(["date", "time", "date-time", "uuid"]).map(lambda name: {"format": name})
-    return (lengths | formats).map(lambda rest: {"type": "string", **rest})
+    patterns = st.sampled_from(_PATTERNS).map(lambda pattern: {"pattern": pattern, "maxLength": 12})
+    return (lengths | formats | patterns).map(lambda rest: {"type": "string", **rest})
 
 
 def _integers() -> st.SearchStrategy[dict[str, Any]]:
@@ -30,6 +42,9 @@ def _integers() -> st.SearchStrategy[dict[str, Any]]:
                 {"type": "number", "minimum": pair[0] + 0.5},
                 {"type": "number"},
                 {"type": "integer"},
+                {"type": "integer", "multipleOf": 2 + abs(pair[0]) % 60},
+                {"type": "integer", "multipleOf": 5, "minimum": pair[0], "maximum": pair[1] + 5},
+                {"type": "number", "multipleOf": 0.25, "minimum": pair[0]},
             ]
         )
     )

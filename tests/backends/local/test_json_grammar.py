@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel, Field
 
 from backends.exceptions import InvalidRequestError
 from backends.local.jobs import Generation, Ticket
@@ -25,14 +27,18 @@ def llama() -> Iterator[LlamaRuntime]:
     shared.release()
 
 
-def documents(llama: LlamaRuntime, asked: list[Any], temperature: float = 1.2, max_tokens: int = 400) -> list[Any]:
+def run(llama: LlamaRuntime, asked: list[Any], temperature: float = 1.2, max_tokens: int = 400) -> list[str]:
     """What the model says under each schema, all decoded together."""
     prompt = tuple(llama.chat(None).tokens([{"role": "user", "content": "Give me a JSON document."}]))
     tickets = [
         llama.run(Ticket(Generation(prompt, max_tokens, Sampling(temperature, seed=seed), json_grammar(schema))))
         for seed, schema in enumerate(asked)
     ]
-    return [json.loads(ticket.result().text) for ticket in tickets]
+    return [ticket.result().text for ticket in tickets]
+
+
+def documents(llama: LlamaRuntime, asked: list[Any], temperature: float = 1.2) -> list[Any]:
+    return [json.loads(text) for text in run(llama, asked, temperature)]
 
 
 def assert_valid(found: list[Any], asked: list[Any]) -> None:
@@ -47,6 +53,15 @@ KINDS = [
     {"type": "string", "format": "date"},
     {"type": "string", "format": "date-time"},
     {"type": "string", "format": "uuid"},
+    {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{3,5}$"},
+    {"type": "string", "pattern": "^(yes|no|per\\shour)$", "minLength": 3},
+    {"type": "string", "pattern": "^[^@]+@[a-z]+\\.(com|org)$", "maxLength": 20},
+    {"type": "string", "pattern": "\\d", "maxLength": 6},
+    {"type": "string", "pattern": "^\"[é\\\\]{1,2}\\n$"},
+    {"type": "integer", "multipleOf": 7},
+    {"type": "integer", "multipleOf": 250, "minimum": -9000, "exclusiveMaximum": 120000},
+    {"type": "number", "multipleOf": 0.5},
+    {"type": "number", "multipleOf": 0.25, "minimum": 0, "maximum": 1},
     {"type": "integer", "minimum": -5, "maximum": 17},
     {"type": "integer", "exclusiveMinimum": 99, "exclusiveMaximum": 101},
     {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
@@ -106,9 +121,14 @@ def test_any_value_is_a_json_document(llama: LlamaRuntime) -> None:
     ("keyword", "schema"),
     [
         ("uniqueItems", {"type": "array", "uniqueItems": True}),
-        ("pattern", {"type": "string", "pattern": "^a+$"}),
+        ("pattern", {"type": "string", "pattern": "^(?=a)b"}),
+        ("pattern", {"type": "string", "pattern": 3}),
+        ("pattern", {"type": "string", "format": "date", "pattern": "1"}),
         ("format", {"type": "string", "format": "email"}),
-        ("multipleOf", {"type": "integer", "multipleOf": 3}),
+        ("multipleOf", {"type": "integer", "multipleOf": 1_009}),
+        ("multipleOf", {"type": "integer", "multipleOf": 7, "minimum": 1, "maximum": 6}),
+        ("multipleOf", {"type": "number", "multipleOf": 0}),
+        ("multipleOf", {"type": "number", "multipleOf": -0.1}),
         ("not", {"not": {"type": "null"}}),
         ("if", {"type": "object", "if": {}, "then": {}}),
         ("patternProperties", {"type": "object", "patternProperties": {"^x": {}}}),
@@ -145,6 +165,10 @@ def test_what_cannot_be_held_is_refused_by_name(keyword: str, schema: dict[str, 
         {"type": "array", "minItems": 5_000},
         {"type": "string", "minLength": 5_000},
         {"type": "string", "maxLength": -1},
+        {"type": "string", "minLength": 3, "maxLength": 2},
+        {"type": "string", "pattern": "^a$", "minLength": 2},
+        {"type": "number", "multipleOf": "2"},
+        {"enum": [10**400], "type": "string"},
         {"type": "integer", "minimum": 3, "maximum": 2},
         {"type": "integer", "minimum": "3"},
         {"type": "number", "minimum": 0.2, "maximum": 0.8},
@@ -163,6 +187,22 @@ def test_a_schema_nested_beyond_reason_is_refused() -> None:
         schema = {"type": "array", "items": schema}
     with pytest.raises(InvalidRequestError, match="too deeply"):
         json_grammar(schema)
+
+
+def test_money_is_a_multiple_of_a_hundredth(llama: LlamaRuntime) -> None:
+    """By the decimal digits, as JSON Schema counts; binary fractions would call 1.13 no multiple of 0.01."""
+    text = run(llama, [{"type": "number", "multipleOf": 0.01, "minimum": 0}] * 8)
+    assert [value for value in text if Fraction(value) % Fraction("0.01") != 0 or Fraction(value) < 0] == []
+
+
+def test_pydantic_fields_with_patterns_and_steps_are_taken(llama: LlamaRuntime) -> None:
+    class Wage(BaseModel):
+        plate: str = Field(pattern=r"^[A-Z]{1,3}-\d{1,4}$", max_length=8)
+        hours: float = Field(multiple_of=0.25, ge=0, le=24)
+        pay: int = Field(multiple_of=50, gt=0, lt=5_000)
+
+    (text,) = run(llama, [Wage.model_json_schema()])
+    assert Wage.model_validate_json(text)
 
 
 def test_a_schema_that_contains_itself_is_taken() -> None:
