@@ -7,20 +7,25 @@ call.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, SecretStr
 
 from backends.base import AsyncBackend, Backend
-from backends.exceptions import BackendError, ConfigurationError
+from backends.exceptions import BackendError, ConfigurationError, InvalidRequestError
+from backends.huggingface_choice import is_local, refuse, wanted_model, why_not_fetched
 from backends.types import Completion, Health, Prompt, StreamItem
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from backends._loop import LoopThread
     from backends.local.shared import SharedModels
+    from backends.local.transformers_engine import TransformersBackend
     from backends.local.transformers_find import Wanted
     from backends.openai import OpenAICompatibleBackend
 
@@ -55,6 +60,7 @@ class HuggingFaceBackend(Backend):
         device: str | None = None,
         dtype: str | None = None,
         gguf_file: str | None = None,
+        embedding_model: str | None = None,
         offline: bool | None = None,
         revision: str | None = None,
         type: str | None = None,
@@ -71,14 +77,18 @@ class HuggingFaceBackend(Backend):
         key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
         here = os.environ if env is None else env
         if local is None:
-            local = _is_local(model, gguf_file, base_url, key, privacy, here)
+            local = is_local(model, gguf_file, base_url, key, privacy, here)
         locals_only = {"device": device, "dtype": dtype, "gguf_file": gguf_file, "revision": revision}
         self._engine: Backend
         if local:
-            _refuse({"base_url": base_url, "headers": options.pop("headers", None)}, "local", name)
+            refuse({"base_url": base_url, "headers": options.pop("headers", None)}, "local", name)
+            why_not = why_not_fetched(privacy, offline, here)
             self._engine = _local_engine(
                 name,
-                _wanted(model, gguf_file, revision, offline, privacy, key, here, name),
+                wanted_model(model, gguf_file, revision, why_not, key, here, name),
+                embedder=None
+                if embedding_model is None
+                else wanted_model(embedding_model, None, None, why_not, key, here, name),
                 device=device,
                 dtype=dtype,
                 privacy=privacy,
@@ -86,12 +96,13 @@ class HuggingFaceBackend(Backend):
                 **{name: value for name, value in options.items() if name not in _NOTHING_TO_DO_LOCALLY},
             )
         else:
-            _refuse(locals_only, "hosted", name)
+            refuse(locals_only, "hosted", name)
             self._engine = _hosted_engine(
                 name,
                 model=model,
                 api_key=key,
                 base_url=base_url,
+                embedding_model=embedding_model,
                 privacy=privacy,
                 env=env,
                 loop_thread=loop_thread,
@@ -138,26 +149,58 @@ class HuggingFaceBackend(Backend):
     ) -> list[str | BackendError]:
         return self._engine.batch_generate(prompts, max_workers, timeout, return_exceptions, **options)
 
-    def embed(self, texts: Sequence[str], *, model: str | None = None, timeout: float = 60.0) -> list[list[float]]:
-        """One vector a text, from a hosted server that has an embeddings endpoint (``base_url``)."""
-        return self._embedder().embed(texts, model=model, timeout=timeout)
+    def embed(
+        self, texts: Sequence[str], *, model: str | None = None, timeout: float | None = None
+    ) -> NDArray[np.float32]:
+        """One row a text. Hosted: by the server's embedding model, or ``model``.
+
+        Local: by ``embedding_model``, or without one by the packaged sentence model, which needs no torch.
+        """
+        if isinstance(self._engine, AsyncBackend):
+            return self._hosted().embed(texts, model=model, timeout=60.0 if timeout is None else timeout)
+        if model is not None:
+            raise InvalidRequestError(
+                "here a call cannot choose the embedding model; set embedding_model", provider=self.id
+            )
+        return self._here().embed(texts, timeout)
 
     async def aembed(
         self,
         texts: Sequence[str],
         *,
         model: str | None = None,
-        timeout: float = 60.0,  # noqa: ASYNC109  # the contract's word; it becomes the call's deadline
-    ) -> list[list[float]]:
+        timeout: float | None = None,  # noqa: ASYNC109  # the contract's word; it becomes the call's deadline
+    ) -> NDArray[np.float32]:
         """``embed`` for asynchronous callers."""
-        return await self._embedder().aembed(texts, model=model, timeout=timeout)
+        if isinstance(self._engine, AsyncBackend):
+            return await self._hosted().aembed(texts, model=model, timeout=60.0 if timeout is None else timeout)
+        return await asyncio.to_thread(self.embed, texts, model=model, timeout=timeout)
 
-    def _embedder(self) -> OpenAICompatibleBackend:
+    def score(self, prompt: Prompt, candidates: Sequence[str], timeout: float | None = None) -> list[float]:
+        """How likely the local model is to begin its answer with each candidate, as natural logarithms."""
+        return self._here().score(prompt, candidates, timeout)
+
+    async def ascore(
+        self,
+        prompt: Prompt,
+        candidates: Sequence[str],
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
+    ) -> list[float]:
+        """``score`` for asynchronous callers."""
+        return await asyncio.to_thread(self.score, prompt, candidates, timeout)
+
+    def _hosted(self) -> OpenAICompatibleBackend:
         from backends.openai import OpenAICompatibleBackend
 
-        if not isinstance(self._engine, OpenAICompatibleBackend):
+        assert isinstance(self._engine, OpenAICompatibleBackend)
+        return self._engine
+
+    def _here(self) -> TransformersBackend:
+        from backends.local.transformers_engine import TransformersBackend
+
+        if not isinstance(self._engine, TransformersBackend):
             raise ConfigurationError(
-                "local transformers models give no embeddings; WorkstationBackend.embed does, on this machine",
+                "hosted models give no likelihoods of candidates; set local to true, or use a workstation backend",
                 provider=self.id,
             )
         return self._engine
@@ -175,76 +218,6 @@ class HuggingFaceBackend(Backend):
 
     def close(self) -> None:
         self._engine.close()
-
-
-def _is_local(
-    model: str | None,
-    gguf_file: str | None,
-    base_url: str | None,
-    key: str | None,
-    privacy: str | None,
-    env: Mapping[str, str],
-) -> bool:
-    from backends.llm_router.settings import read
-    from backends.local.transformers_find import is_here
-
-    if base_url is not None:
-        return False
-    if gguf_file is not None or is_here(model):
-        return True
-    if key is not None:
-        return False
-    hosted = read(env, "HUGGINGFACE_API_KEY") or read(env, "HUGGINGFACE_BASE_URL")
-    return privacy == "local_only" or hosted is None
-
-
-def _refuse(settings: Mapping[str, Any], engine: str, owner: str) -> None:
-    given = [name for name, value in settings.items() if value is not None]
-    if given:
-        other = "false" if engine == "local" else "true"
-        raise ConfigurationError(
-            f'"{given[0]}" has no meaning for {engine} inference; leave it out or set local to {other}', provider=owner
-        )
-
-
-def _wanted(
-    model: str | None,
-    gguf_file: str | None,
-    revision: str | None,
-    offline: bool | None,
-    privacy: str | None,
-    key: str | None,
-    env: Mapping[str, str],
-    owner: str,
-) -> Wanted:
-    from backends.llm_router.settings import read
-    from backends.local.packaged_models import packaged_gguf
-    from backends.local.transformers_find import Wanted, hub_offline
-
-    if gguf_file is not None and Path(gguf_file).expanduser().is_absolute():
-        if model is not None:
-            raise ConfigurationError(
-                "gguf_file is a full path, so model says nothing more; leave model out", provider=owner
-            )
-        model, gguf_file = gguf_file, None
-    if model is None and gguf_file is not None:
-        model = "."
-    why_not = ""
-    if privacy == "local_only":
-        why_not = "privacy is local_only"
-    elif offline:
-        why_not = "offline is set"
-    elif offline is None and (variable := hub_offline(env)):
-        why_not = f"{variable} is set"
-    return Wanted(
-        model=model if model is not None else str(packaged_gguf()),
-        gguf_file=gguf_file,
-        revision=revision,
-        may_download=not why_not,
-        why_not=why_not,
-        env=env,
-        token=key or read(env, "HUGGINGFACE_API_KEY"),
-    )
 
 
 # Each engine's modules are read only by those who use it.

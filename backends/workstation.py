@@ -6,12 +6,12 @@ the first call and shared with every other backend that names the same file and 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
-import secrets
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,21 +20,18 @@ from backends.base import ThreadedBackend
 from backends.exceptions import (
     BackendError,
     ConfigurationError,
-    ContextLengthError,
-    InvalidRequestError,
     ProviderUnavailableError,
 )
 from backends.local.async_tickets import aticket_items
 from backends.local.embeddings import SentenceEmbedder
-from backends.local.jobs import Generation, Outcome, Scoring, Ticket
-from backends.local.json_grammar import json_grammar
-from backends.local.llama_engine import EngineStats
+from backends.local.engine_stats import EngineStats
+from backends.local.jobs import Outcome, Ticket
+from backends.local.llama_jobs import generation, scorings
 from backends.local.llama_model import checked_header
 from backends.local.llama_runtime import LlamaRuntime, RuntimeSettings, context_settings, open_llama
 from backends.local.memory_fit import check_memory
-from backends.local.sampling import Sampling
 from backends.local.shared import SharedModel
-from backends.types import Completion, Health, Prompt, Request, StreamItem, Usage, message_text
+from backends.types import Completion, Health, Prompt, Request, StreamItem, Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,11 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["WorkstationBackend"]
 
 log = logging.getLogger("backends.workstation")
-
-#: Tokens of an answer when nobody says otherwise.
-DEFAULT_MAX_TOKENS = 1024
-# Characters for each token of the context from which on a prompt's size is looked at.
-_SURELY_SMALL = 16
 
 
 class WorkstationBackend(ThreadedBackend):
@@ -133,21 +125,39 @@ class WorkstationBackend(ThreadedBackend):
             return replace(health, ok=False, detail=error.message)
         return health
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """A vector of length 1 for each text, by the packaged sentence model; a chat model has no good ones."""
+    def embed(self, texts: Sequence[str], timeout: float | None = None) -> NDArray[np.float32]:
+        """A row of length 1 for each text, by the packaged sentence model; a chat model has no good ones."""
         with self._described():
-            return self._sentences.embed(texts)
+            return self._sentences.embed(texts, self._request("", {"timeout": timeout}).deadline)
+
+    async def aembed(
+        self,
+        texts: Sequence[str],
+        timeout: float | None = None,  # noqa: ASYNC109  # the contract's word; it becomes the call's deadline
+    ) -> NDArray[np.float32]:
+        """``embed`` for asynchronous callers."""
+        return await asyncio.to_thread(self.embed, texts, timeout)
 
     def score(self, prompt: Prompt, candidates: Sequence[str], timeout: float | None = None) -> list[float]:
         """How likely the model is to begin its answer with each candidate, as natural logarithms."""
         request = self._request(prompt, {"timeout": timeout})
         with self._described(), self._model().use(request.deadline) as llama:
-            tickets = [llama.run(ticket) for ticket in self._score_tickets(llama, request, candidates)]
+            jobs = scorings(llama, request, candidates, self._chat_format)
+            tickets = [llama.run(Ticket(job)) for job in jobs]
             try:
                 return [ticket.result().log_likelihood for ticket in tickets]
             finally:
                 for ticket in tickets:
                     ticket.cancel()
+
+    async def ascore(
+        self,
+        prompt: Prompt,
+        candidates: Sequence[str],
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
+    ) -> list[float]:
+        """``score`` for asynchronous callers."""
+        return await asyncio.to_thread(self.score, prompt, candidates, timeout)
 
     def stats(self) -> EngineStats:
         """What the engine has done since the model was loaded; zeros when it is not."""
@@ -169,13 +179,13 @@ class WorkstationBackend(ThreadedBackend):
     def _complete(self, request: Request) -> Completion:
         started = time.monotonic()
         with self._described(), self._model().use(request.deadline) as llama:
-            outcome = llama.run(self._ticket(llama, request, streaming=False)).result()
+            outcome = llama.run(Ticket(generation(llama, request, self._chat_format))).result()
             return self._completion(llama, outcome, started)
 
     def _stream(self, request: Request) -> Iterator[StreamItem]:
         started = time.monotonic()
         with self._described(), self._model().use(request.deadline) as llama:
-            items = llama.run(self._ticket(llama, request, streaming=True)).items()
+            items = llama.run(Ticket(generation(llama, request, self._chat_format, streaming=True))).items()
             with contextlib.closing(items):
                 for item in items:
                     yield self._completion(llama, item, started) if isinstance(item, Outcome) else item
@@ -199,7 +209,8 @@ class WorkstationBackend(ThreadedBackend):
         def begin(notify: Callable[[], None]) -> tuple[LlamaRuntime, Ticket, contextlib.ExitStack]:
             with contextlib.ExitStack() as stack:
                 llama = stack.enter_context(self._model().use(request.deadline))
-                ticket = llama.run(self._ticket(llama, request, streaming=streaming, notify=notify))
+                job = generation(llama, request, self._chat_format, streaming=streaming)
+                ticket = llama.run(Ticket(job, notify))
                 stack.callback(ticket.cancel)
                 return llama, ticket, stack.pop_all()
 
@@ -215,62 +226,6 @@ class WorkstationBackend(ThreadedBackend):
             if self._shared is None:
                 self._shared = open_llama(self._settings, self._idle_seconds)
             return self._shared
-
-    def _prompt_tokens(self, llama: LlamaRuntime, request: Request, answer: int) -> tuple[int, ...]:
-        """The prompt, which leaves room for at least ``answer`` more tokens."""
-        size = sum(len(message_text(message)) for message in request.messages)
-        # Tokenising megabytes takes seconds, so what cannot fit by its size alone is not tokenised.
-        if size > _SURELY_SMALL * llama.n_ctx and (least := size // llama.model.longest_token) >= llama.n_ctx:
-            raise ContextLengthError(
-                f"the prompt has at least {least:,} tokens and the context holds {llama.n_ctx:,}: at least "
-                f"{least + answer - llama.n_ctx:,} too many; shorten the prompt or set a larger n_ctx",
-                tokens=least,
-                limit=llama.n_ctx,
-            )
-        tokens = tuple(llama.chat(self._chat_format).tokens(request.messages))
-        excess = len(tokens) + answer - llama.n_ctx
-        if excess > 0:
-            raise ContextLengthError(
-                f"the prompt has {len(tokens):,} tokens and the context holds {llama.n_ctx:,}, of which the answer "
-                f"needs {answer:,}: {excess:,} too many; shorten the prompt or set a larger n_ctx",
-                tokens=len(tokens),
-                limit=llama.n_ctx,
-            )
-        return tokens
-
-    def _score_tickets(self, llama: LlamaRuntime, request: Request, candidates: Sequence[str]) -> list[Ticket]:
-        if isinstance(candidates, str) or not all(isinstance(text, str) and text for text in candidates):
-            raise InvalidRequestError("candidates must be a list of non-empty texts")
-        answers = [llama.model.tokenize(text, special=False) for text in candidates]
-        prompt = self._prompt_tokens(llama, request, max(map(len, answers), default=0))
-        return [Ticket(Scoring((*prompt, *answer), len(prompt), request.deadline)) for answer in answers]
-
-    def _ticket(
-        self, llama: LlamaRuntime, request: Request, *, streaming: bool, notify: Callable[[], None] | None = None
-    ) -> Ticket:
-        tokens = self._prompt_tokens(llama, request, 1)
-        options = dict(request.options)
-        return Ticket(
-            Generation(
-                tokens=tokens,
-                max_tokens=min(options.pop("max_tokens", DEFAULT_MAX_TOKENS), llama.n_ctx - len(tokens)),
-                stop=options.pop("stop", ()),
-                sampling=self._sampling(options),
-                grammar=None if request.json_schema is None else json_grammar(request.json_schema),
-                deadline=request.deadline,
-                streaming=streaming,
-            ),
-            notify,
-        )
-
-    @staticmethod
-    def _sampling(options: Mapping[str, Any]) -> Sampling:
-        if options.get("repeat_penalty", 1.0) == 0:
-            raise InvalidRequestError("repeat_penalty 0 would divide by zero; 1 switches it off")
-        seed = options.get("seed")
-        # llama.cpp takes 32 bits and reads the highest value as "random".
-        seed = secrets.randbelow(0xFFFFFFFF) if seed is None else seed % 0xFFFFFFFF
-        return Sampling(**{**options, "seed": seed})
 
     def _completion(self, llama: LlamaRuntime, outcome: Outcome, started: float) -> Completion:
         model, seconds = llama.name, time.monotonic() - started

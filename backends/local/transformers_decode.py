@@ -18,10 +18,10 @@ from backends.local.transformers_model import LoadedModel
 from backends.local.transformers_sampling import Sampler
 from backends.local.transformers_text import TextTail
 
-__all__ = ["Row", "decode"]
+__all__ = ["READ_AT_ONCE", "Row", "decode", "engine_failure"]
 
 # A long prompt is read in parts, so that a deadline is noticed and other callers get their turn.
-_READ_AT_ONCE = 512
+READ_AT_ONCE = 512
 
 
 @dataclass(slots=True, eq=False)
@@ -74,10 +74,11 @@ def decode(loaded: LoadedModel, rows: Sequence[Row]) -> Iterator[tuple[Row, str]
     except BackendError:
         raise
     except Exception as error:  # the engine's boundary: torch raises RuntimeError, IndexError and more
-        raise _engine_failure(error) from error
+        raise engine_failure(error) from error
 
 
-def _engine_failure(error: Exception) -> BackendError:
+def engine_failure(error: Exception) -> BackendError:
+    """What torch raised, in our words."""
     told = " ".join(str(error).split())[:200]
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in told:
         return ProviderUnavailableError(
@@ -107,8 +108,8 @@ class _Batch:
         """Evaluate the prompts; return the scores of each row's first token."""
         positions = (self._mask.cumsum(-1) - 1).clamp(min=0)
         scores = None
-        for start in range(0, self._ids.shape[1], _READ_AT_ONCE):
-            end = min(start + _READ_AT_ONCE, self._ids.shape[1])
+        for start in range(0, self._ids.shape[1], READ_AT_ONCE):
+            end = min(start + READ_AT_ONCE, self._ids.shape[1])
             for row in self.rows:
                 row.check_time()
             if all(row.done for row in self.rows):
@@ -136,18 +137,7 @@ class _Batch:
         return self._forward(last, self._mask, self._mask.sum(-1, keepdim=True) - 1)
 
     def _forward(self, ids: Any, mask: Any, positions: Any) -> Any:
-        arguments = {
-            "input_ids": ids,
-            "past_key_values": self._cache,
-            "use_cache": True,
-            "position_ids": positions,
-            "attention_mask": mask,
-            "logits_to_keep": 1,
-        }
-        known = {name: value for name, value in arguments.items() if name in self._loaded.takes}
-        # Some models update buffers in forward (rotary scaling), so callers take turns, a step at a time.
-        with self._loaded.step_lock, self._torch.inference_mode():
-            return self._loaded.model(**known).logits[:, -1]
+        return self._loaded.forward(ids, mask, positions, self._cache)[:, -1]
 
 
 def _draw(rows: Sequence[Row], scores: Any) -> list[int]:

@@ -12,33 +12,36 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.base import ThreadedBackend
 from backends.exceptions import (
     BackendError,
     ConfigurationError,
-    ContextLengthError,
     ModelNotFoundError,
 )
+from backends.local.embeddings import SentenceEmbedder, TextVectors
 from backends.local.shared import SharedModels, shared_models
 from backends.local.transformers_decode import Row, decode
+from backends.local.transformers_embed import TransformersEmbedder
 from backends.local.transformers_find import Wanted, find_files
-from backends.local.transformers_json import JsonConstraint, can_constrain, schema_grammar
+from backends.local.transformers_json import can_constrain
 from backends.local.transformers_model import DTYPES, LoadedModel, free_model, load_model, require_packages
-from backends.local.transformers_sampling import Sampler, sampling_of
-from backends.local.transformers_text import TextTail
+from backends.local.transformers_rows import make_row, prompt_ids
+from backends.local.transformers_score import log_likelihoods
 from backends.rate_limit import RateLimiter
 from backends.types import Completion, Health, Prompt, Request, StreamItem, Usage
+from backends.vectors import check_candidates
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["TransformersBackend"]
 
-#: How long an answer may get when nobody says: enough for a long one, an end for a model that never stops.
-DEFAULT_MAX_TOKENS = 1024
-
 
 class TransformersBackend(ThreadedBackend):
-    """See the module. ``wanted`` says which model and whether it may be fetched."""
+    """See the module. ``wanted`` says which model and whether it may be fetched, ``embedder`` the same for vectors."""
 
     type = "huggingface"
     local = True
@@ -48,6 +51,7 @@ class TransformersBackend(ThreadedBackend):
         id: str | None = None,
         *,
         wanted: Wanted,
+        embedder: Wanted | None = None,
         device: str | None = None,
         dtype: str | None = None,
         rate_limit: int | None = None,
@@ -63,7 +67,13 @@ class TransformersBackend(ThreadedBackend):
         self._wanted = wanted
         self._limiter = None if rate_limit is None else RateLimiter(rate_limit, rate_limit_window, owner=self.id)
         key = ("transformers", wanted.model, wanted.gguf_file, wanted.revision, device or "auto", dtype or "auto")
-        self._shared = (models or shared_models()).open(key, lambda: _load(wanted, device, dtype), free_model)
+        registry = models or shared_models()
+        self._shared = registry.open(key, lambda: _load(wanted, device, dtype), free_model)
+        self._vectors: TextVectors = (
+            SentenceEmbedder(registry=registry)
+            if embedder is None
+            else TransformersEmbedder(embedder, device=device, dtype=dtype, registry=registry)
+        )
 
     # -- one prompt ---------------------------------------------------------------------------
 
@@ -83,7 +93,7 @@ class TransformersBackend(ThreadedBackend):
     def _answer(self, request: Request, gone: Callable[[], bool]) -> Completion:
         started = time.perf_counter()
         with self._named(), self._ready(request) as loaded:
-            row = self._row(loaded, request, gone)
+            row = make_row(loaded, request, gone, self.id)
             for _ in decode(loaded, [row]):
                 pass
             return self._completion(row, time.perf_counter() - started)
@@ -91,10 +101,26 @@ class TransformersBackend(ThreadedBackend):
     def _stream(self, request: Request) -> Iterator[StreamItem]:
         started = time.perf_counter()
         with self._named(), self._ready(request) as loaded:
-            row = self._row(loaded, request, _never)
+            row = make_row(loaded, request, _never, self.id)
             for _, piece in decode(loaded, [row]):
                 yield piece
             yield self._completion(row, time.perf_counter() - started)
+
+    # -- vectors and likelihoods --------------------------------------------------------------
+
+    def embed(self, texts: Sequence[str], timeout: float | None = None) -> NDArray[np.float32]:
+        """A row of length 1 for each text, by the embedding model; without one, by the packaged sentence model."""
+        with self._named():
+            return self._vectors.embed(texts, self._request("", {"timeout": timeout}).deadline)
+
+    def score(self, prompt: Prompt, candidates: Sequence[str], timeout: float | None = None) -> list[float]:
+        """How likely the model is to begin its answer with each candidate, as natural logarithms."""
+        request = self._request(prompt, {"timeout": timeout})
+        asked = check_candidates(candidates, self.id)
+        with self._named(), self._ready(request) as loaded:
+            answers = [loaded.encode_text(text) for text in asked]
+            tokens, _ = prompt_ids(loaded, request, self.id, max(map(len, answers), default=0))
+            return log_likelihoods(loaded, tokens, answers, request.deadline)
 
     # -- many prompts -------------------------------------------------------------------------
 
@@ -143,7 +169,7 @@ class TransformersBackend(ThreadedBackend):
                     with self._kept(results, place):
                         request = self._request(prompts[place], {**options, "timeout": timeout})
                         self._wait_for_turn(request)
-                        rows[place] = self._row(loaded, request, _never)
+                        rows[place] = make_row(loaded, request, _never, self.id)
                 for _ in decode(loaded, list(rows.values())):
                     pass
         except BackendError as error:
@@ -183,38 +209,6 @@ class TransformersBackend(ThreadedBackend):
             find_files(self._wanted, request.deadline)
         with self._shared.use(request.deadline) as loaded:
             yield loaded
-
-    def _row(self, loaded: LoadedModel, request: Request, gone: Callable[[], bool]) -> Row:
-        sampling = sampling_of(request.options, loaded.advice, self.id)
-        grammar = None if request.json_schema is None else self._grammar(request.json_schema)
-        prompt = loaded.encode(request, self.id)
-        room = request.options.get("max_tokens", DEFAULT_MAX_TOKENS)
-        if loaded.context is not None:
-            left = loaded.context - len(prompt)
-            if left < 1:
-                raise ContextLengthError(
-                    f"the prompt has {len(prompt)} tokens, {1 - left} more than fit into this model's context of "
-                    f"{loaded.context} with one left for the answer; shorten it",
-                    tokens=len(prompt),
-                    limit=loaded.context,
-                )
-            room = min(room, left)
-        return Row(
-            prompt=prompt,
-            room=room,
-            sampler=Sampler(sampling, prompt),
-            tail=TextTail(loaded.decode, request.options.get("stop", ())),
-            constraint=None if grammar is None else JsonConstraint(loaded.vocabulary, grammar, self.id),
-            deadline=request.deadline,
-            gone=gone,
-        )
-
-    def _grammar(self, schema: Mapping[str, Any]) -> str:
-        if not self.constrains_json:
-            raise ConfigurationError(
-                'holding an answer to a json_schema needs the package llguidance: pip install -e ".[huggingface]"'
-            )
-        return schema_grammar(schema, self.id)
 
     def _completion(self, row: Row, seconds: float) -> Completion:
         if row.error is not None:
@@ -261,6 +255,7 @@ class TransformersBackend(ThreadedBackend):
 
     def close(self) -> None:
         self._shared.release()
+        self._vectors.close()
 
 
 def _never() -> bool:

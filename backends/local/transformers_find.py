@@ -30,6 +30,8 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 _CONNECT_SECONDS = 10.0
 # No *.bin, *.pt, *.pkl and no *.py: neither pickled weights nor a repository's own code is ever fetched.
 _WANTED_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+# How a sentence model's parts are put together.
+_MODULE_FILE = re.compile(r"\d+_[A-Za-z]+/config\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +268,12 @@ def _needed(names: list[str], wanted: Wanted) -> list[str]:
         needed = [name for name in names if name == wanted.gguf_file]
     else:
         # Weights of other formats and variants live in folders; the model itself is at the top.
-        needed = [name for name in names if "/" not in name and any(Path(name).match(wish) for wish in _WANTED_FILES)]
+        needed = [
+            name
+            for name in names
+            if ("/" not in name and any(Path(name).match(wish) for wish in _WANTED_FILES))
+            or _MODULE_FILE.fullmatch(name)
+        ]
     if not needed or (wanted.gguf_file is None and not any(name.endswith(".safetensors") for name in needed)):
         raise ModelNotFoundError(
             f"{wanted.model} has no {wanted.gguf_file or 'safetensors weights'} on the hub; choose another model",

@@ -13,19 +13,21 @@ import importlib.util
 import inspect
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from backends.exceptions import BackendError, ConfigurationError, ModelNotFoundError, ProviderUnavailableError
 from backends.local.transformers_find import ModelFiles, quiet_hub
 from backends.local.transformers_json import constraint_vocabulary
 from backends.local.transformers_memory import check_memory
-from backends.local.transformers_prompt import encode_prompt
+from backends.local.transformers_prompt import encode_prompt, encode_text
 from backends.local.transformers_sampling import Sampling
 from backends.types import Request
 
-__all__ = ["DTYPES", "LoadedModel", "choose_device", "free_model", "load_model", "require_packages"]
+__all__ = ["DTYPES", "LoadedModel", "choose_device", "free_model", "load_model", "load_with", "require_packages"]
+
+T = TypeVar("T")
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 _NEEDED = ("torch", "transformers")
@@ -68,6 +70,28 @@ class LoadedModel:
         with self.tokenizer_lock:
             return encode_prompt(self.tokenizer, request, owner)
 
+    def encode_text(self, text: str) -> list[int]:
+        """The ids of plain text, which continues something."""
+        with self.tokenizer_lock:
+            return encode_text(self.tokenizer, text)
+
+    def forward(self, ids: Any, mask: Any, positions: Any, cache: Any, kept: int = 1) -> Any:
+        """Evaluate a step of some rows; return the scores after each one's last ``kept`` tokens."""
+        import torch
+
+        arguments = {
+            "input_ids": ids,
+            "past_key_values": cache,
+            "use_cache": True,
+            "position_ids": positions,
+            "attention_mask": mask,
+            "logits_to_keep": kept,
+        }
+        known = {name: value for name, value in arguments.items() if name in self.takes}
+        # Some models update buffers in forward (rotary scaling), so callers take turns, a step at a time.
+        with self.step_lock, torch.inference_mode():
+            return self.model(**known).logits[:, -kept:]
+
     def decode(self, ids: list[int]) -> str:
         """The text of the ids, without special tokens."""
         with self.tokenizer_lock:
@@ -101,7 +125,14 @@ def choose_device(device: str | None) -> str:
 
 
 def load_model(files: ModelFiles, device: str | None, dtype: str | None, name: str) -> LoadedModel:
-    """Load onto ``device`` in ``dtype``; ``name`` is for messages."""
+    """Load a model that writes onto ``device`` in ``dtype``; ``name`` is for messages."""
+    return load_with(_load, files, device, dtype, name)
+
+
+def load_with(
+    load: Callable[[ModelFiles, str, str], T], files: ModelFiles, device: str | None, dtype: str | None, name: str
+) -> T:
+    """What ``load`` makes of files, device and dtype, quietly, once it is sure to fit; failures in our words."""
     require_packages(name, gguf=files.gguf_file is not None)
     place = choose_device(device)
     # Half precision is slow or missing on many CPUs; on a GPU the checkpoint's own is what its author meant.
@@ -109,7 +140,7 @@ def load_model(files: ModelFiles, device: str | None, dtype: str | None, name: s
     check_memory(files, place, chosen, name)
     with _quiet():
         try:
-            return _load(files, place, chosen)
+            return load(files, place, chosen)
         except BackendError:
             raise
         except MemoryError as error:
@@ -130,7 +161,7 @@ def _load_failure(error: Exception, name: str) -> BackendError:
             "transformers knows by itself",
             model=name,
         )
-    return ModelNotFoundError(f"{name} cannot be loaded as a language model: {told}", model=name)
+    return ModelNotFoundError(f"{name} cannot be loaded: {told}", model=name)
 
 
 def _load(files: ModelFiles, device: str, dtype: str) -> LoadedModel:
@@ -198,9 +229,19 @@ def _advice(model: Any) -> Sampling:
     )
 
 
-def free_model(loaded: LoadedModel) -> None:
+class _Holding(Protocol):
+    """What holds a model in memory."""
+
+    model: Any
+    tokenizer: Any
+    device: str
+
+
+def free_model(loaded: _Holding) -> None:
     """Let go of the memory."""
-    loaded.model = loaded.tokenizer = loaded._vocabulary = None
+    loaded.model = loaded.tokenizer = None
+    if isinstance(loaded, LoadedModel):
+        loaded._vocabulary = None
     gc.collect()
     if loaded.device.startswith("cuda"):
         import torch

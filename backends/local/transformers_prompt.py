@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backends.exceptions import InvalidRequestError
+from backends.local.plain_text import clean_text
 from backends.types import Message, Request
 
-__all__ = ["encode_prompt"]
+__all__ = ["encode_prompt", "encode_text"]
 
 _TEXT_KEYS = frozenset({"role", "content", "name"})
 
@@ -35,6 +36,11 @@ def encode_prompt(tokenizer: Any, request: Request, owner: str) -> list[int]:
     return ids
 
 
+def encode_text(tokenizer: Any, text: str) -> list[int]:
+    """The ids of text alone, special tokens spelled out. Not thread-safe, as above."""
+    return _ids(tokenizer, clean_text(text), as_data=True)
+
+
 def _plain_message(message: Message, owner: str) -> dict[str, str]:
     role = message.get("role")
     if not isinstance(role, str) or not role.replace("_", "").isalnum():
@@ -44,7 +50,7 @@ def _plain_message(message: Message, owner: str) -> dict[str, str]:
         raise InvalidRequestError(
             f'local transformers models take text only; the message has "{unknown[0]}"', provider=owner
         )
-    return {"role": role, "content": _whole_characters(_text(message.get("content"), owner))}
+    return {"role": role, "content": clean_text(_text(message.get("content"), owner))}
 
 
 def _text(content: Any, owner: str) -> str:
@@ -62,10 +68,6 @@ def _text(content: Any, owner: str) -> str:
             raise InvalidRequestError(f"local transformers models take text only, not {kind!r:.40}", provider=owner)
         pieces.append(text)
     return "".join(pieces)
-
-
-def _whole_characters(text: str) -> str:
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _ids(tokenizer: Any, text: str, *, as_data: bool, frame: bool = False) -> list[int]:

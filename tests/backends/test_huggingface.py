@@ -189,23 +189,6 @@ def test_a_schema_is_sent_and_the_answer_is_checked() -> None:
     assert server.requests[0].json["response_format"]["type"] == "json_schema"
 
 
-def test_embeddings_come_from_an_endpoint_of_ones_own() -> None:
-    vectors = {"data": [{"index": 1, "embedding": [3, 4]}, {"index": 0, "embedding": [1, 2]}]}
-    with (
-        ScriptedServer(always=json_reply(vectors)) as server,
-        made(base_url=f"{server.url}/v1", model="m") as backend,
-    ):
-        assert backend.embed(["a", "b"]) == [[1, 2], [3, 4]]
-        assert asyncio.run(backend.aembed(["a", "b"])) == [[1, 2], [3, 4]]
-
-    assert server.requests[0].path == "/v1/embeddings"
-
-
-def test_a_local_model_says_who_gives_embeddings() -> None:
-    with made(local=True) as backend, pytest.raises(ConfigurationError, match="WorkstationBackend"):
-        backend.embed(["a"])
-
-
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthenticationError), (429, RateLimitError), (422, InvalidRequestError)]
 )
