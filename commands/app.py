@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from config import Config
     from mediator import Mediator
     from mediator.evidence import EvidenceStore
+    from mediator.office import Office
 
 __all__ = ["App"]
 
@@ -68,6 +69,19 @@ class App:
         store = build_evidence_store(self.config, env=self.env)
         self._open.callback(store.close)
         return store
+
+    @cached_property
+    def office(self) -> Office:
+        """Everybody's cases, as the server and the MCP server use them."""
+        from config import build_office
+
+        office = build_office(self.config, env=self.env)
+        self._open.callback(office.close)
+        return office
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Call that when the command ends."""
+        self._open.callback(close)
 
     def close(self) -> None:
         """Close what was opened, last first."""

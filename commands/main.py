@@ -34,6 +34,7 @@ _COMMANDS = {
     "import": ("mediator.importing:import_state", "Begin an interview from a state file of the old program."),
     "evidence": ("mediator.evidence.cli:evidence", "Keep files under their CID, fetch, prove and export them."),
     "models": ("commands.models:models", "List and measure the model files on this machine."),
+    "serve": ("commands.serve:serve", "The web pages and the API, and who may use them."),
 }
 
 

@@ -20,16 +20,18 @@ __all__ = ["start"]
 )
 @click.pass_obj
 def start(app: App, resume: str | None) -> int:
-    """Start the application that the configuration names; the terminal interview by default.
+    """Start the application that the configuration names (the first of them); the terminal interview by default.
 
     Ctrl-C stops it at any point: what was told is kept, and the way back is printed.
     """
     kinds = app.config.APPLICATION.type
-    if "cli" not in kinds:
-        raise ConfigurationError(
-            f"APPLICATION.type is {', '.join(kinds)}, and this version starts the terminal interview only; "
-            'set it to "cli"'
-        )
+    if kinds[0] == "server":
+        if resume is not None:
+            raise ConfigurationError("--resume is for the terminal, and APPLICATION.type starts the server")
+        from commands.serve import run_configured
+
+        run_configured(app)
+        return 0
     from mediator.interfaces.terminal import run_interview
 
     return run_interview(app.mediator, resume=resume)

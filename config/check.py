@@ -47,6 +47,8 @@ class _Check:
         self._check_ids(data)
         self._check_privacy(data)
         self._check_session_key(data)
+        self._check_engines(data)
+        self._check_certificate(data)
         self._tell_unset(data)
         section = data.setdefault("EVIDENCE", {})
         if isinstance(section, dict):
@@ -141,6 +143,26 @@ class _Check:
                 message = f"{path_text(path)} names the backend {show(name)}, which BACKENDS does not have"
                 self._note(path, message, value=show(name), near_miss=nearest(name, first))
             seen.add(name)
+
+    def _check_engines(self, data: dict[str, Any]) -> None:
+        """What people may choose must be there."""
+        server = data.get("SERVER")
+        named = server.get("engines") if isinstance(server, dict) else None
+        known = {name for _, name in _ids(data)}
+        for index, name in enumerate([named] if isinstance(named, str) else named if isinstance(named, list) else []):
+            if isinstance(name, str) and known and name not in known:
+                path: Path = ("SERVER", "engines") if isinstance(named, str) else ("SERVER", "engines", index)
+                message = f"{path_text(path)} names the backend {show(name)}, which BACKENDS does not have"
+                self._note(path, message, value=show(name), near_miss=nearest(name, known))
+
+    def _check_certificate(self, data: dict[str, Any]) -> None:
+        """A certificate and its key go together."""
+        server = data.get("SERVER")
+        given = [name for name in ("certificate", "certificate_key") if isinstance(server, dict) and name in server]
+        if len(given) == 1:
+            path: Path = ("SERVER", given[0])
+            other = "certificate_key" if given[0] == "certificate" else "certificate"
+            self._note(path, f"{path_text(path)} needs SERVER.{other} too")
 
     def _check_privacy(self, data: dict[str, Any]) -> None:
         """A node announces what it holds, so privacy leaves evidence with one copy, here."""

@@ -14,6 +14,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "APPLICATION": "What run.py starts without a command.",
         "LOG": "How much is logged, and where.",
         "EVIDENCE": "Where evidence lives.",
+        "SERVER": "Who may come to the server, over which way, and how much they may send.",
     },
     "Mediator": {
         "backends": "Ids of the backends, first choice first; one id may stand alone.",
@@ -26,10 +27,10 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "encrypt_sessions": "Encrypt interviews with the key of EVIDENCE.key (default: false).",
     },
     "Application": {
-        "type": '"cli" (the terminal interview) or "server", alone or in a list.',
+        "type": '"cli" (the terminal interview) or "server", alone or in a list, whose first is started.',
         "host": "Address the server listens on (default: this machine only).",
         "port": "Port of the server; 0 takes a free one (default: 8000).",
-        "token": "What programs must show when the address is not this machine's own.",
+        "token": "A program that shows it as its bearer token is the local person (`serve token add` makes others).",
     },
     "Log": {
         "level": "DEBUG, INFO, WARNING, ERROR or CRITICAL (default: WARNING).",
@@ -43,6 +44,21 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "catalog": "Database URL of the catalog (default: SQLite in the store's folder).",
         "key": 'Where the key for encryption at rest is: "env:NAME", "keyring" or "passphrase".',
         "privacy": '"local_only" refuses to publish evidence to a network.',
+    },
+    "Server": {
+        "origin": "What people type in a browser when it is not this machine: https://cases.example.org.",
+        "login": "Ask for a login on this machine too (default: false; elsewhere always).",
+        "certificate": "TLS certificate file (PEM), with its chain.",
+        "certificate_key": "Its private key file (PEM).",
+        "trusted_proxies": "Addresses of proxies whose X-Forwarded headers count (default: none).",
+        "engines": "Ids of backends that people may choose (default: all).",
+        "llm_api": "Whether /api/v0/ai/llm and /v1 are served beside the cases (default: true).",
+        "max_upload_bytes": "Largest file that may be handed in (default: 200 MiB).",
+        "max_person_bytes": "Most evidence that one person may have (default: 10 GiB).",
+        "media_types": "What may be handed in, by content, such as image/* (default: what evidence usually is).",
+        "session_hours": "Longest login in hours (default: 12).",
+        "session_idle_minutes": "A login that is not used for so long ends (default: 60).",
+        "requests_per_minute": "Requests of one person in a minute (default: 600).",
     },
     "Budget": {
         "usd": "Dollars in all.",

@@ -125,6 +125,7 @@ def build_office(config: Config, *, env: Mapping[str, str] | None = None, **sett
         engines=[_engine(config, entry, env) for entry in config.BACKENDS],
         default=config.used_ids,
         evidence=lambda: build_evidence_store(config, env=env),
+        offered=config.SERVER.engines,
         local_owner=mediator.user_id if mediator else None,
         session_seal=(lambda: _session_seal(config, env)) if mediator and mediator.encrypt_sessions else None,
         **settings,

@@ -10,13 +10,13 @@ from pydantic_core import ErrorDetails
 from config.document import Document
 from config.entries import BACKEND_TYPES
 from config.fields import NotOneOfError
-from config.models import Application, Config, Evidence, Log, Mediator
+from config.models import Application, Config, Evidence, Log, Mediator, Server
 from config.problems import Path, Problem, is_secret, nearest, path_text, show
 from config.router_entry import UNION_TAGS, Budget, Endpoint, Fallback, Price
 
 __all__ = ["path_of", "problem_of"]
 
-_SECTIONS = {"MEDIATOR": Mediator, "APPLICATION": Application, "LOG": Log, "EVIDENCE": Evidence}
+_SECTIONS = {"MEDIATOR": Mediator, "APPLICATION": Application, "LOG": Log, "EVIDENCE": Evidence, "SERVER": Server}
 _NESTED = {"endpoints": Endpoint, "budget": Budget, "price": Price, "fallback_providers": Fallback}
 _SIMPLE = {
     "bool_type": "must be true or false",

@@ -1,4 +1,4 @@
-"""What a configuration file may say: its five sections, typed and frozen."""
+"""What a configuration file may say: its six sections, typed and frozen."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pydantic.json_schema import WithJsonSchema
 from config.entries import BackendEntry
 from config.fields import Flag, Names, NotNegative, NotOneOfError, Option, Part, Place, Port, Secret, Text
 from config.problems import show
+from config.server import Server
 
-__all__ = ["Application", "Config", "Evidence", "Log", "Mediator"]
+__all__ = ["Application", "Config", "Evidence", "Log", "Mediator", "Server"]
 
 _APPLICATIONS = ("cli", "server")
 _REPLICAS = ("local", "kubo")
@@ -74,7 +75,7 @@ class Application(Part):
     ] = ("cli",)
     host: Text = "127.0.0.1"
     port: Port = 8000
-    #: What programs must show when the address is not this machine's own.
+    #: A program that shows it is the local person.
     token: Secret | None = None
 
 
@@ -152,6 +153,7 @@ class Config(Part):
     APPLICATION: Application = Application()
     LOG: Log = Log()
     EVIDENCE: Evidence = Evidence()
+    SERVER: Server = Server()
 
     _file: FilePath | None = PrivateAttr(default=None)
 

@@ -30,6 +30,7 @@ _SECTIONS = {
     "APPLICATION": "Application",
     "LOG": "Log",
     "EVIDENCE": "Evidence",
+    "SERVER": "Server",
 }
 _PARTS = ("Budget", "Price", "Fallback", "Endpoint")
 

@@ -94,6 +94,11 @@ class Mediator:
         """Read a session's story; a backend is asked only about what changed since it was read last."""
         return self._extract(text, Rereading(self._panel, telling))
 
+    @property
+    def answer_reader(self) -> AnswerReader | None:
+        """What lets a trusted backend say whether an answer answers its question; None: nobody is asked."""
+        return self._reader
+
     def analyze_complaint_legal_issues(self, text: str | None = None) -> dict[str, Any]:
         """Classification, statutes, requirements and questions for ``text``, or for the session's story."""
         return analysis.analyze_legal_issues(self._report(text), self._taxonomy)

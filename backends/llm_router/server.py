@@ -39,8 +39,12 @@ def create_app(
     hosts: frozenset[str] = frozenset({"localhost"}),
     max_body_bytes: int = MAX_BODY_BYTES,
     max_timeout: float = 600.0,
+    guarded: bool = True,
 ) -> FastAPI:
-    """The application. ``hosts`` are the names it answers under; ``localhost`` stands for all loopback ones."""
+    """The application. ``hosts`` are the names it answers under; ``localhost`` stands for all loopback ones.
+
+    ``guarded=False`` is for a server that mounts it behind a guard of its own, which gives each request its id.
+    """
     service = Service(
         deps or get_default_router_deps(), provider=provider, model=model, privacy=privacy, max_timeout=max_timeout
     )
@@ -60,7 +64,8 @@ def create_app(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(CallerGoneError, _nobody_reads)
     app.add_exception_handler(Exception, _unforeseen)
-    app.add_middleware(Guard, token=usable_token(token), max_body_bytes=max_body_bytes, hosts=hosts)
+    if guarded:
+        app.add_middleware(Guard, token=usable_token(token), max_body_bytes=max_body_bytes, hosts=hosts)
     return app
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -155,7 +155,7 @@ class Case:
             raise MediatorError("the answer is empty; write it, or say that you do not know")
         if len(text) > MAX_ANSWER:
             raise MediatorError(f"the answer is longer than {MAX_ANSWER} characters; hand in long papers as evidence")
-        return self._settle(claim, element, "text", _writable(text))
+        return self._settle(claim, element, "text", text)
 
     def unknown(self, claim: str, element: str) -> Step:
         """The person does not know."""
@@ -315,10 +315,9 @@ class Case:
 
     # -- parts
 
-    @property
-    def key(self) -> tuple[Path, str]:
-        """Under which ``Office.bells`` tells of this case."""
-        return self._place
+    def listen(self, listener: Callable[[News], None]) -> AbstractContextManager[None]:
+        """Call ``listener`` in the ``with`` block for everything that happens in this case, in whichever thread."""
+        return self._office.bells.listen(self._place, listener)
 
     @contextmanager
     def _at(self) -> Iterator[Session]:
@@ -350,17 +349,11 @@ class Case:
         return self._do(acted)
 
     def _settle(self, claim: str, element: str, kind: AnswerKind, text: str) -> Step:
-        asked = self._element(claim, element)
-
-        def settle(session: Session) -> Step:
-            report = session.state.report
-            if report is None or report.claim(claim) is None:
-                raise NotFoundError(f'this case has no claim "{claim}" to answer for')
-            data = {"claim": claim, "element": asked.id, "answer": kind, "text": text}
-            session.import_events("answer", data)
-            return session.step
-
-        return self._do(settle)
+        # A model may read the answer after it is kept: nobody else waits for that.
+        with self._office.desk.beside(self._place) as session:
+            step = session.answer_to(claim, element, text, kind)
+        self._changed()
+        return step
 
     def _element(self, claim: str, element: str) -> Element:
         if claim not in self._office.taxonomy:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediator.claims.engine import default_scorer
 from mediator.claims.extract import extract
@@ -24,6 +24,7 @@ from mediator.office.preferences import chosen_engine
 from mediator.office.readings import Readings
 from mediator.rereading import Telling
 from mediator.session import Session
+from mediator.steps import Question
 
 if TYPE_CHECKING:
     from mediator.claims.candidates import Scorer
@@ -171,4 +172,8 @@ class Office:
             # Asked each time: the person may choose another engine while the session is open.
             return self._engines.mediator(chosen_engine(folder.parent)).reread(story, telling)
 
-        return Session(folder, self._interview, read, case_id, seal=self.seal)
+        def read_answer(question: Question, text: str) -> Mapping[str, Any] | None:
+            reader = self._engines.mediator(chosen_engine(folder.parent)).answer_reader
+            return None if reader is None else reader(question, text)
+
+        return Session(folder, self._interview, read, case_id, reader=read_answer, seal=self.seal)

@@ -404,7 +404,7 @@ def test_an_unknown_format_is_refused(office):
 def test_listeners_hear_what_happens_and_only_while_they_listen(office):
     case = office.person("ana").create()
     heard: list[str] = []
-    with office.bells.listen(case.key, lambda news: heard.append(news.kind)):
+    with case.listen(lambda news: heard.append(news.kind)):
         case.tell(STORY)
         case.wait_read(60)
     case.rename("later")

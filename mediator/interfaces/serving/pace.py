@@ -1,0 +1,71 @@
+"""How fast one may go: requests of a person, and failed logins of a name or an address."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+
+__all__ = ["Failures", "Pace"]
+
+#: So many people or addresses are remembered; the one that was seen longest ago is forgotten first.
+_REMEMBERED = 10_000
+
+
+class Pace:
+    """Lets ``per_minute`` through for each key, evenly, with ``burst`` at once."""
+
+    def __init__(self, per_minute: int, burst: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = 60.0 / per_minute
+        self._burst = burst or max(20, per_minute // 4)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._due: OrderedDict[Hashable, float] = OrderedDict()
+
+    def wait_for(self, key: Hashable) -> float:
+        """Seconds to wait; 0 when this one may pass, and then it is counted."""
+        now = self._clock()
+        with self._lock:
+            due = max(self._due.get(key, now), now)
+            if due - now > self._interval * (self._burst - 1):
+                return due - now - self._interval * (self._burst - 1)
+            self._due[key] = due + self._interval
+            self._due.move_to_end(key)
+            while len(self._due) > _REMEMBERED:
+                self._due.popitem(last=False)
+            return 0.0
+
+
+class Failures:
+    """Refuses a key that failed too often lately."""
+
+    def __init__(self, window_seconds: float = 900.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._window = window_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._when: OrderedDict[Hashable, deque[float]] = OrderedDict()
+
+    def wait_for(self, key: Hashable, allowed: int) -> float:
+        """Seconds until that key may try again; 0 when it may now."""
+        now = self._clock()
+        with self._lock:
+            when = self._when.get(key)
+            while when and now - when[0] > self._window:
+                when.popleft()
+            if not when or len(when) < allowed:
+                return 0.0
+            return self._window - (now - when[len(when) - allowed])
+
+    def count(self, key: Hashable) -> None:
+        """That key failed once more."""
+        with self._lock:
+            self._when.setdefault(key, deque(maxlen=200)).append(self._clock())
+            self._when.move_to_end(key)
+            while len(self._when) > _REMEMBERED:
+                self._when.popitem(last=False)
+
+    def forget(self, key: Hashable) -> None:
+        """That key did it right."""
+        with self._lock:
+            self._when.pop(key, None)
