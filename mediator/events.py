@@ -137,7 +137,9 @@ class EventLog:
         if isinstance(line, Event):
             return line
         if self._seal is None:
-            raise SessionKeyError(f"{self.path.name} is encrypted; set the key of the evidence store (EVIDENCE.key)")
+            raise SessionKeyError(
+                f"{self.path.name} is encrypted; set MEDIATOR.encrypt_sessions to true and EVIDENCE.key to its key"
+            )
         try:
             inside = json.loads(self._seal.open(line.sealed, _place(line.seq, line.at, line.prev), line.key))
         except SessionKeyError:

@@ -38,6 +38,7 @@ def test_no_word_of_the_story_is_on_the_disk_and_it_comes_back(tmp_path: Path) -
 
     assert b"deposit" not in path.read_bytes()
     assert b"story" not in path.read_bytes()
+    assert all(KEY.encode() not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     with EventLog(path, clock, seal(tmp_path / "evidence")) as log:
         assert [event.data["text"] for event in log.events] == [f"he kept my deposit {n}" for n in range(3)]
 
@@ -54,7 +55,7 @@ def test_the_chain_is_checked_without_the_key(tmp_path: Path) -> None:
 
 def test_without_a_key_it_says_that_it_is_encrypted(tmp_path: Path) -> None:
     path = written(tmp_path)
-    with pytest.raises(SessionKeyError, match="is encrypted; set the key"):
+    with pytest.raises(SessionKeyError, match="is encrypted; set MEDIATOR"):
         EventLog(path, clock)
 
 
