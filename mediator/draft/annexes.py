@@ -24,10 +24,12 @@ class Annexes:
         self._matter = matter
         self._numbered = numbered
         self._as_of = as_of
-        self._told: Sequence[Fact] = facts(matter.state)
-        self._abouts: Sequence[About] = things_told(self._told)
-        self._found: Sequence[Contradiction] = contradictions(matter.state, self._abouts)
         self._spans = matter.redactor.spans(matter.state.story)
+        self._told: Sequence[Fact] = facts(matter.state)
+        # A birth starts no time limit, and its day and month may stand nowhere.
+        self._events: Sequence[Fact] = tuple(fact for fact in self._told if not self._mention(fact)[1])
+        self._abouts: Sequence[About] = things_told(self._events)
+        self._found: Sequence[Contradiction] = contradictions(matter.state, self._abouts)
 
     def timeline(self) -> tuple[TimelineEntry, ...]:
         """The dates in the order of the calendar. A birth date keeps its year only, here as in the facts."""
@@ -57,9 +59,10 @@ class Annexes:
     def deadlines(self, claim: str) -> tuple[str, ...]:
         """The time limits of a claim, computed where the date that starts them was told."""
         if self._as_of is None:
-            notes = self._matter.taxonomy[claim].limitation
-            return tuple(f"{note}. {CONFIRM}" for note in notes)
-        found = deadlines(self._matter.state, self._matter.taxonomy, self._told, self._abouts, self._found, self._as_of)
+            return tuple(f"{note}. {CONFIRM}" for note in self._matter.taxonomy[claim].limitation)
+        found = deadlines(
+            self._matter.state, self._matter.taxonomy, self._events, self._abouts, self._found, self._as_of
+        )
         return tuple(self._deadline(item) for item in found if item.claim == claim)
 
     def _deadline(self, item: Deadline) -> str:
@@ -67,11 +70,7 @@ class Annexes:
             return item.says
         only = f", {item.only_if}" if item.only_if else ""
         day = "no day" if item.day is None else item.day.isoformat()
-        says = item.says
-        if item.starts is not None:
-            shown, done = self._mention(item.starts)
-            says = says.replace(f'"{item.starts.mention}"', f'"{shown}"') if done else says
-        return f"{item.what} ({item.statute}{only}): {day}. {says}"
+        return f"{item.what} ({item.statute}{only}): {day}. {item.says}"
 
     def _mention(self, fact: Fact) -> tuple[str, tuple[Redaction, ...]]:
         place, matter = fact.place, self._matter

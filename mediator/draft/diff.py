@@ -106,7 +106,8 @@ def _changes(section: str, old: list[_Line], new: list[_Line]) -> list[Change]:
             likest = max(come, key=lambda other: _likeness(line, other), default=None)
             if likest is not None and _likeness(line, likest) >= _ALIKE:
                 come.remove(likest)
-                found.append(Change(section, "changed", line, likest))
+                # A line that cites a paragraph which changed: the paragraph itself is shown, once, with the facts.
+                found.extend([Change(section, "changed", line, likest)] if likest != line else [])
             else:
                 found.append(Change(section, "removed", line, ""))
         found.extend(Change(section, "added", "", line) for line in come)

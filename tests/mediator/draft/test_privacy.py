@@ -116,6 +116,15 @@ def test_nothing_that_was_shortened_is_anywhere_in_any_format() -> None:
     }  # fmt: skip
 
 
+def test_a_birth_date_starts_no_deadline() -> None:
+    draft = draft_of(
+        "wage_and_hour", story="I was born on April 5, 1990. They kept my pay of $900.", answer="All of it."
+    )
+
+    assert not any("1992" in line for count in draft.counts for line in count.deadlines)
+    assert "04-05" not in draft.model_dump_json()
+
+
 def test_exhibits_are_said_not_to_be_changed() -> None:
     assert any("exhibits themselves are not changed" in warning for warning in draft_of().warnings)
 
