@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 
 from mediator.claims.taxonomy import NOTICE
-from mediator.exceptions import MediatorError
 from mediator.session import Session
 from mediator.steps import ASKED_AGAIN, Clarification, End, EvidenceRequest, Question, Step, Tell
 
@@ -47,7 +46,7 @@ def turn(session: Session, text: str) -> str:
     if word == "answers" and session.state.answers:
         return _answers(session)
     if (edit := _EDIT.fullmatch(word)) is not None and session.state.answers:
-        return render(_edit(session, int(edit["number"])))
+        return _edit(session, int(edit["number"]))
     if not word:
         return render(step)
     match step:
@@ -58,6 +57,8 @@ def turn(session: Session, text: str) -> str:
         case EvidenceRequest():
             return _take_proof(session, step, word)
         case _:
+            if not any(character.isalnum() for character in text):
+                return render(step)
             session.tell(text)
             return show(session)
 
@@ -151,8 +152,8 @@ def _said(session: Session, key: tuple[str, str]) -> str:
     return f"{asked} {answer.text if answer.kind == 'text' else f'({answer.kind})'}"
 
 
-def _edit(session: Session, number: int) -> Step:
+def _edit(session: Session, number: int) -> str:
     keys = list(session.state.answers)
     if not 0 < number <= len(keys):
-        raise MediatorError(f'there is no answer {number}; type "answers" to see them')
-    return session.edit(*keys[number - 1])
+        return f'There is no answer {number}; type "answers" to see them.'
+    return render(session.edit(*keys[number - 1]))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from backends.exceptions import ProviderUnavailableError
 from mediator import Mediator
@@ -14,7 +17,8 @@ from mediator.claims.checks import CONTROLS as CLAIM_CONTROLS
 from mediator.claims.checks import content_id
 from mediator.claims.engine import FallingBackScorer
 from mediator.claims.text import sentences
-from mediator.explain import explain_claim
+from mediator.exceptions import SessionError
+from mediator.explain import explain, explain_claim
 from mediator.reading import CONTROLS as ANSWER_CONTROLS
 from mediator.steps import ASKED_AGAIN, Question
 from tests.mediator.conftest import ScriptedBackend, failing, verdict
@@ -179,3 +183,30 @@ def test_explain_replays_what_was_asked_and_answered_word_for_word(state_dir: Pa
     assert all(content_id(text) == cid for cid, text in told["texts"].items())
     (reading,) = told["readings"].values()
     assert "nine hundred, in May" in told["texts"][reading["prompt"]]
+
+
+def test_a_kept_text_that_is_not_what_its_cid_names_is_refused(backend: Trusted, state_dir: Path) -> None:
+    with Mediator(backends=[backend], state_dir=state_dir) as mediator:
+        mediator.session.tell(DEPOSIT)
+        state = mediator.session.state
+    forged = dataclasses.replace(state, kept=dict.fromkeys(state.kept, "something else"))
+
+    with pytest.raises(SessionError, match="is another one"):
+        explain_claim(forged, "security_deposit")
+
+
+def test_the_command_prints_the_texts_when_asked(backend: Trusted, state_dir: Path) -> None:
+    with Mediator(backends=[backend], state_dir=state_dir) as mediator:
+        mediator.session.tell(DEPOSIT)
+        mediator.submit_evidence(b"receipt", "document", claim_type="security_deposit", element="deposit_paid")
+        mediator.reset()
+        app = SimpleNamespace(mediator=mediator)
+        plain = CliRunner().invoke(explain, ["security_deposit"], obj=app).stdout
+        mediator.reset()
+        whole = CliRunner().invoke(explain, ["security_deposit", "--texts"], obj=app).stdout
+
+    assert "trusted says that it applies" in plain
+    assert "evidence bafk" in plain
+    assert "for security_deposit/deposit_paid" in plain
+    assert "You sort stories for a legal intake desk" not in plain
+    assert "You sort stories for a legal intake desk" in whole

@@ -116,6 +116,30 @@ def test_many_threads_in_one_session_lose_and_tear_nothing(tmp_path: Path) -> No
     assert again.state == running.state
 
 
+def test_what_is_on_the_disk_first_is_in_the_state_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread stops between the disk and the state; another one must not get between the two."""
+    running = session(tmp_path, "security_deposit")
+    append = running._log.append
+    on_disk, second_is_done = threading.Event(), threading.Event()
+
+    def stopping(kind: str, data: dict[str, str]) -> object:
+        event = append(kind, data)
+        if data["cid"] == "first":
+            on_disk.set()
+            second_is_done.wait(0.3)
+        return event
+
+    monkeypatch.setattr(running._log, "append", stopping)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(running.add_exhibit, {"cid": "first"})
+        assert on_disk.wait(30)
+        running.add_exhibit({"cid": "second"})
+        second_is_done.set()
+        first.result(timeout=30)
+
+    assert [exhibit.cid for exhibit in running.state.exhibits] == ["first", "second"]
+
+
 def test_two_sessions_in_two_threads_never_mix(tmp_path: Path) -> None:
     def interview(name: str) -> Session:
         running = session(tmp_path, "security_deposit")
