@@ -25,6 +25,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "user_id": "Whose complaints and evidence these are.",
         "state_dir": "Folder of interviews and drafts (default: statefiles of this program).",
         "encrypt_sessions": "Encrypt interviews with the key of EVIDENCE.key (default: false).",
+        "read_answers": "Let a backend that passes the controls say whether an answer answers (default: true).",
     },
     "Application": {
         "type": '"cli" (the terminal interview) or "server", alone or in a list, whose first is started.',

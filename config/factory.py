@@ -79,6 +79,7 @@ def build_mediator(config: Config, *, env: Mapping[str, str] | None = None) -> M
             state_dir=settings.state_dir if settings and settings.state_dir else state_folder(env),
             user_id=settings.user_id if settings else None,
             privacy=settings.privacy if settings else None,
+            read_answers=settings.read_answers if settings else True,
             session_seal=(lambda: _session_seal(config, env)) if settings and settings.encrypt_sessions else None,
         )
         opened.pop_all()
@@ -127,6 +128,7 @@ def build_office(config: Config, *, env: Mapping[str, str] | None = None, **sett
         evidence=lambda: build_evidence_store(config, env=env),
         offered=config.SERVER.engines,
         local_owner=mediator.user_id if mediator else None,
+        read_answers=mediator.read_answers if mediator else True,
         session_seal=(lambda: _session_seal(config, env)) if mediator and mediator.encrypt_sessions else None,
         **settings,
     )

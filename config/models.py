@@ -38,6 +38,8 @@ class Mediator(Part):
     state_dir: Place | None = None
     #: Whether sessions are encrypted with the evidence store's key.
     encrypt_sessions: Flag = False
+    #: Whether a backend that earned it says if an answer answers its question: one call for each answer.
+    read_answers: Flag = True
 
 
 def _application_types(value: Any) -> Any:

@@ -56,12 +56,14 @@ class Office:
         offered: Sequence[str] | None = None,
         local_owner: str | None = None,
         session_seal: Callable[[], LineSeal] | None = None,
+        read_answers: bool = True,
         idle_seconds: float = 15.0,
         readers: int = 2,
     ) -> None:
         """``engines`` are those of the configuration, ``default`` the ids that answer when a person chose none, and
         ``offered`` those that a person may choose. ``local_owner`` is the person who uses this machine's terminal.
-        ``session_seal`` makes what encrypts cases, when the first one is opened."""
+        ``session_seal`` makes what encrypts cases, when the first one is opened. ``read_answers``: whether the engine
+        says if an answer answers its question."""
         self.state_dir = state_dir
         self.local_owner = local_owner or LOCAL_USER
         self.taxonomy = load_taxonomy()
@@ -75,6 +77,7 @@ class Office:
         self._open_store = evidence
         self._store: EvidenceStore | None = None
         self._make_seal = session_seal
+        self._read_answers = read_answers
         self._seal: LineSeal | None = None
         self._scorer: Scorer | None = None
         self._lock = threading.Lock()
@@ -174,6 +177,6 @@ class Office:
 
         def read_answer(question: Question, text: str) -> Mapping[str, Any] | None:
             reader = self._engines.mediator(chosen_engine(folder.parent)).answer_reader
-            return None if reader is None else reader(question, text)
+            return None if reader is None or not self._read_answers else reader(question, text)
 
         return Session(folder, self._interview, read, case_id, reader=read_answer, seal=self.seal)

@@ -132,6 +132,14 @@ def test_secrets_are_left_out_at_any_depth() -> None:
     assert kept == {"a": [{"text": "kept"}]}
 
 
+def test_what_is_nested_deeper_than_any_state_is_left_out() -> None:
+    nested: Any = "deep"
+    for _ in range(500):
+        nested = [nested]
+
+    assert "deep" not in json.dumps(without_secrets(nested))
+
+
 def test_the_command_starts_a_session_and_tells_how_to_go_on(app: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text(json.dumps(STATE))
     result = CliRunner().invoke(import_state, [str(tmp_path / "old.json")], obj=app)

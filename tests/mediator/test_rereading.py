@@ -76,6 +76,16 @@ def test_a_piece_told_anew_is_read_whole(backend: Trusted, state_dir: Path) -> N
     assert len(backend.about("Claim type: Security deposit")) == first + 1
 
 
+def test_words_that_were_taken_away_are_asked_about_again(backend: Trusted, state_dir: Path) -> None:
+    kept = DEPOSIT.split(". ")[1]
+    with Mediator(backends=[backend], state_dir=state_dir) as mediator:
+        mediator.session.tell(DEPOSIT)
+        first = len(backend.about("Claim type: Security deposit"))
+        mediator.session.retell(0, kept)
+
+    assert len(backend.about("Claim type: Security deposit")) == first + 1
+
+
 def test_sentences_that_were_read_keep_their_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = FallingBackScorer()
     asked: list[str] = []
@@ -128,6 +138,21 @@ def test_a_model_that_fails_the_controls_reads_no_answer(state_dir: Path) -> Non
         mediator.io("a secret answer")
 
     assert not [asked for asked in backend.asked if "a secret answer" in asked]
+
+
+@pytest.mark.parametrize("fails", ["<story>", "<said>"])
+def test_both_sets_of_controls_must_be_passed(state_dir: Path, fails: str) -> None:
+    backend = Trusted()
+    backend._answer = lambda prompt: (
+        json.dumps({"applies": "yes", "answers": "yes", "quotes": [], "elements": []})
+        if fails in prompt
+        else backend.say(prompt)
+    )
+    with Mediator(backends=[backend], state_dir=state_dir) as mediator:
+        mediator.session.tell(DEPOSIT)
+        mediator.io("a secret answer")
+
+    assert not backend.about("a secret answer")
 
 
 @pytest.mark.parametrize("broken", [Trusted(fails_on="answers"), ScriptedBackend(failing)])
