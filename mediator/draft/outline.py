@@ -167,7 +167,7 @@ def _pleading(draft: Draft) -> Iterator[Block]:
         yield _signature(party)
     if not draft.plaintiffs:
         yield Signature(f"{MISSING}: the plaintiff's name", BLANK_LINE, BLANK_LINE, BLANK_LINE)
-    yield Heading(2, "Exhibits", new_page=True)
+    yield Heading(2, "Exhibits", new_page=bool(draft.exhibits))
     if not draft.exhibits:
         yield Text("None so far.")
         return
