@@ -117,11 +117,12 @@ def test_nothing_that_was_shortened_is_anywhere_in_any_format() -> None:
 
 
 def test_a_birth_date_starts_no_deadline() -> None:
-    draft = draft_of(
-        "wage_and_hour", story="I was born on April 5, 1990. They kept my pay of $900.", answer="All of it."
-    )
+    told = "They kept my pay of $900. I was born on April 5, 1990."
+    draft = draft_of("wage_and_hour", story=told, answer="All of it.")
+    lines = [line for count in draft.counts for line in count.deadlines]
 
-    assert not any("1992" in line for count in draft.counts for line in count.deadlines)
+    assert lines
+    assert not any("1992" in line for line in lines)
     assert "04-05" not in draft.model_dump_json()
 
 
