@@ -59,7 +59,8 @@ def _row(model: LocalModel, speed: ModelSpeed | None) -> tuple[str, ...]:
         model.licence or "not said",
         ""
         if speed is None
-        else f"{speed.prompt_tokens_per_second:.0f} in, {speed.generated_tokens_per_second:.0f} out",
+        else f"{speed.prompt_tokens_per_second:.0f} in, {speed.generated_tokens_per_second:.0f} out, "
+        f"{speed.resident_bytes / 2**20:.0f} MiB",
         str(model.path),
     )
 
