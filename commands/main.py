@@ -35,6 +35,7 @@ _COMMANDS = {
     "evidence": ("mediator.evidence.cli:evidence", "Keep files under their CID, fetch, prove and export them."),
     "models": ("commands.models:models", "List and measure the model files on this machine."),
     "serve": ("commands.serve:serve", "The web pages and the API, and who may use them."),
+    "mcp": ("commands.mcp:mcp", "One case as tools for an assistant (Model Context Protocol)."),
 }
 
 

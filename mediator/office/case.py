@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mediator.draft.build import build_draft, day_of
 from mediator.draft.details import Details
+from mediator.draft.diff import DraftDiff, diff_drafts
 from mediator.draft.model import Draft
 from mediator.events import Event
 from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError, StepChangedError
@@ -23,7 +24,7 @@ from mediator.interview import Progress
 from mediator.office.bells import News
 from mediator.office.records import CaseFile, CaseInfo, checked_title, info_of, read_case_file, write_case_file
 from mediator.session import Session
-from mediator.state import AnswerKind, SessionState, evidence_key
+from mediator.state import AnswerKind, SessionState, evidence_key, fold
 from mediator.steps import Step
 from mediator.view import CaseView
 from mediator.viewing import view_of
@@ -105,6 +106,7 @@ class Case:
             # Killed in between, the case is still in the list with what is left of it, and can be deleted again.
             for file in sorted(self._folder.glob(f"{self.id}.*"), reverse=True):
                 file.unlink(missing_ok=True)
+        self._changed()
 
     # -- the interview
 
@@ -293,15 +295,25 @@ class Case:
 
     def draft(self, details: Details | None = None) -> Draft:
         """The complaint as far as the case tells it: never signed, never invented."""
-        records = [record.as_dict() for record in self.evidence()]
+        return self._draft(self.events(), details)
+
+    def differences(self, since: int) -> DraftDiff:
+        """What changed in the draft since the event of that number; today's caption stands in both."""
+        events = self.events()
+        if not 0 <= since < len(events):
+            raise NotFoundError(f"this case has {len(events)} events and none with the number {since}")
+        before, after = self._draft(events[: since + 1], None), self._draft(events, None)
+        return diff_drafts(before, after, (f"event {since}", f"event {len(events) - 1}"))
+
+    def _draft(self, events: Sequence[Event], details: Details | None) -> Draft:
         return build_draft(
             self.id,
-            self.state,
+            fold(events),
             self._office.taxonomy,
-            evidence=records,
+            evidence=[record.as_dict() for record in self.evidence()],
             details=details or self.details,
             open_evidence=lambda cid: self.open_evidence(cid)[1],
-            as_of=day_of(self.events()),
+            as_of=day_of(events),
         )
 
     def render(self, format: str, details: Details | None = None) -> RenderedFile:
@@ -351,6 +363,9 @@ class Case:
     def _settle(self, claim: str, element: str, kind: AnswerKind, text: str) -> Step:
         # A model may read the answer after it is kept: nobody else waits for that.
         with self._office.desk.beside(self._place) as session:
+            report = session.state.report
+            if report is None or report.claim(claim) is None:
+                raise NotFoundError(f'there is no question "{claim:.60}/{element:.60}" in this case')
             step = session.answer_to(claim, element, text, kind)
         self._changed()
         return step

@@ -5,6 +5,7 @@ and ``file_response`` what they download, ``sign_in`` and ``sign_out`` their log
 (None: nobody is signed in), ``csrf`` (what a form must carry as ``csrf_token``) and ``request_id``.
 """
 
+from mediator.interfaces.media import MEDIA_TYPES
 from mediator.interfaces.serving.accounts import SCOPES, Accounts
 from mediator.interfaces.serving.app import Pages, create_app
 from mediator.interfaces.serving.books import book_of, person_of
@@ -12,7 +13,7 @@ from mediator.interfaces.serving.downloads import attachment, evidence_response,
 from mediator.interfaces.serving.gate import CONTENT_SECURITY_POLICY, Gate
 from mediator.interfaces.serving.intake import take_in
 from mediator.interfaces.serving.people import Person, SignIn, sign_in, sign_out
-from mediator.interfaces.serving.settings import MEDIA_TYPES, ServerSettings
+from mediator.interfaces.serving.settings import ServerSettings
 from mediator.interfaces.serving.uploads import Upload, UploadedFile, read_upload, upload_limit
 
 __all__ = [

@@ -8,27 +8,9 @@ from urllib.parse import urlsplit
 
 from backends.exceptions import ConfigurationError
 from backends.llm_router.rest.guard import is_loopback_host
+from mediator.interfaces.media import MEDIA_TYPES
 
-__all__ = ["MEDIA_TYPES", "ServerSettings", "checked"]
-
-#: What may be handed in, as media types found in the content. Programs are not evidence; in a ZIP they are data.
-MEDIA_TYPES = (
-    "text/*",
-    "image/*",
-    "audio/*",
-    "video/*",
-    "message/rfc822",
-    "application/pdf",
-    "application/postscript",
-    "application/rtf",
-    "application/json",
-    "application/xml",
-    "application/zip",
-    "application/epub+zip",
-    "application/msword",
-    "application/vnd.*",
-    "application/x-ole-storage",
-)
+__all__ = ["ServerSettings", "checked"]
 
 
 @dataclass(frozen=True)

@@ -341,6 +341,13 @@ def test_the_token_of_the_configuration_is_the_local_person(tmp_path):
         assert answer.json()["name"] == "local"
 
 
+def test_a_line_break_in_a_path_opens_no_other_way_in(site):
+    browser = site.browser("ana")
+    headers = {"x-csrf-token": csrf(browser)}
+    assert browser.post("/v1/chat/completions%0a", json={}, headers=headers).status_code == 404
+    assert browser.get("/v1/models%0a").status_code == 404
+
+
 # -- limits
 
 

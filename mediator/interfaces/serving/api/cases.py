@@ -20,6 +20,7 @@ from mediator.interfaces.serving.api.shapes import (
     CaseList,
     CaseOut,
     ClaimsOut,
+    DifferencesOut,
     LogEntry,
     LogOut,
     ReadingOut,
@@ -177,6 +178,11 @@ def case_routes() -> APIRouter:
     def get_draft(case: OpenCase) -> Draft:
         """The complaint as far as the case tells it: never signed, and what nobody told reads MISSING."""
         return case.draft()
+
+    @routes.get("/cases/{case_id}/differences", tags=["draft"])
+    def get_differences(case: OpenCase, since: Annotated[int, Query(ge=0, le=10**9)]) -> DifferencesOut:
+        """What changed in the draft since the event of that number, section by section."""
+        return DifferencesOut.of(case.differences(since))
 
     @routes.get("/cases/{case_id}/draft/{format}", tags=["draft"], response_class=Response, responses=_FILE)
     def download_draft(case: OpenCase, format: str) -> Response:

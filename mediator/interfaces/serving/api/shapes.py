@@ -10,6 +10,7 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from mediator.claims.report import BackendFailure, ClaimReport
+from mediator.draft.diff import DraftDiff
 from mediator.evidence.records import EvidenceRecord
 from mediator.office import CaseInfo, EngineInfo
 from mediator.office.case import MAX_ANSWER, MAX_STORY
@@ -26,6 +27,7 @@ __all__ = [
     "CaseOut",
     "CidText",
     "ClaimsOut",
+    "DifferencesOut",
     "EngineChoice",
     "EngineOut",
     "EnginesOut",
@@ -215,6 +217,28 @@ class EvidenceList(_Out):
     """Submissions, oldest first."""
 
     evidence: list[EvidenceOut]
+
+
+class ChangeOut(_Out):
+    """One line of the draft that came, went or changed."""
+
+    section: str
+    kind: Literal["added", "removed", "changed"]
+    before: str
+    after: str
+
+
+class DifferencesOut(_Out):
+    """What changed between two states of a draft."""
+
+    before: str
+    after: str
+    changes: list[ChangeOut]
+
+    @classmethod
+    def of(cls, diff: DraftDiff) -> DifferencesOut:
+        changes = [ChangeOut(section=c.section, kind=c.kind, before=c.before, after=c.after) for c in diff.changes]
+        return cls(before=diff.before, after=diff.after, changes=changes)
 
 
 class LogEntry(_Out):
