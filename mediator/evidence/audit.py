@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,9 +19,10 @@ from mediator.evidence.errors import CatalogCorruptError, EvidenceError, Integri
 from mediator.evidence.intake import Progress
 from mediator.evidence.migrate import upgrade
 from mediator.evidence.parts import Parts
+from mediator.evidence.pinning import contents_of, fetch_pinned, stored_roots
 from mediator.evidence.queries import Content
 from mediator.evidence.reader import Fetch
-from mediator.evidence.schema import custody, custody_head, pins, submissions
+from mediator.evidence.schema import custody, custody_head, submissions
 from mediator.evidence.unixfs import FileBuilder, profile_named
 
 __all__ = ["Fault", "VerifyReport", "block_faults", "verify"]
@@ -133,8 +134,9 @@ def _check_catalog(audit: _Audit) -> list[Content]:
             _check_chain(audit, connection)
             _check_records(audit, connection)
             contents.extend(queries.iter_contents(connection))
-            for row in connection.execute(select(pins.c.stored_cid)):
-                _check_pin(audit, row.stored_cid)
+            held = [(root, stored, contents_of(connection, root)) for root, stored in stored_roots(connection)]
+        for pinned in held:
+            _check_pin(audit, *pinned)
         for cid in audit.parts.drafts.damaged():
             audit.fault("catalog", f"draft of block {cid}", "the catalog's copy of a block that waits is damaged")
     except (CatalogCorruptError, ValueError, TypeError, KeyError, OverflowError) as error:
@@ -221,9 +223,14 @@ def _lost_records(connection: Connection) -> Iterator[str]:
     yield from connection.execute(query).scalars()
 
 
-def _check_pin(audit: _Audit, stored_cid: str) -> None:
-    for fault in block_faults(audit.fetch, Cid.parse(stored_cid)):
-        audit.fault(*fault)
+def _check_pin(audit: _Audit, root: str, stored: Sequence[str], files: Container[Cid]) -> None:
+    """Check what is stored and, where the keys are at hand, that it is the DAG; its files are contents."""
+    for needed in stored:
+        for fault in block_faults(audit.fetch, Cid.parse(needed), files):
+            audit.fault(*fault)
+    if stored != [root] and audit.parts.keys is not None:
+        for fault in block_faults(fetch_pinned(audit.parts, audit.fetch), Cid.parse(root), files):
+            audit.fault(*fault)
 
 
 def _check_content(audit: _Audit, content: Content) -> None:
@@ -260,13 +267,13 @@ def _compare(audit: _Audit, content: Content) -> None:
         audit.fault("content", content.cid, "the stored bytes have another CID")
 
 
-def block_faults(fetch: Fetch, root: Cid) -> Iterator[tuple[str, str, str]]:
-    """Yield (kind, CID, message) for every block below ``root`` that is missing or damaged."""
+def block_faults(fetch: Fetch, root: Cid, skip: Container[Cid] = ()) -> Iterator[tuple[str, str, str]]:
+    """Yield (kind, CID, message) for every block below ``root`` that is missing or damaged and not to ``skip``."""
     seen: set[bytes] = set()
     stack = [root]
     while stack:
         cid = stack.pop()
-        if cid.multihash in seen:
+        if cid.multihash in seen or cid in skip:
             continue
         seen.add(cid.multihash)
         try:

@@ -28,7 +28,7 @@ def place(parts: Parts, reason: str, *, cid: Cid | None, submission_id: str | No
     ((scope, target),) = named.items()
     with parts.catalog.writing() as (connection, chain):
         if isinstance(target, Cid):
-            target = queries.get_content(connection, target).cid
+            target = (queries.find_content(connection, target) or queries.get_pin(connection, target)).cid
         elif scope == "submission":
             queries.find_record(connection, target)
         hold = Hold(str(uuid4()), scope, target, reason, parts.actor, parts.clock())
@@ -103,6 +103,15 @@ def _covering(connection: Connection, record: EvidenceRecord) -> str | None:
     covers = [(holds.c.scope == scope) & (holds.c.target == target) for scope, target in targets if target is not None]
     query = select(holds.c.hold_id).where(holds.c.released_at.is_(None), or_(*covers)).limit(1)
     found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def hold_on(connection: Connection, cid: str) -> str | None:
+    """Return the hold in force that names a content or a pinned DAG itself."""
+    query = select(holds.c.hold_id).where(
+        holds.c.released_at.is_(None), holds.c.scope == "content", holds.c.target == cid
+    )
+    found = connection.execute(query.limit(1)).scalar_one_or_none()
     return None if found is None else str(found)
 
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-
 from mediator.evidence import locks, queries, replication
 from mediator.evidence.audit import block_faults
 from mediator.evidence.cid import Cid
@@ -15,9 +13,9 @@ from mediator.evidence.committing import Transaction
 from mediator.evidence.errors import IntegrityError, KeyRequiredError, NotFoundError, ReplicaError
 from mediator.evidence.intake import Progress
 from mediator.evidence.parts import Parts
+from mediator.evidence.pinning import reseal_pins, stored_roots
 from mediator.evidence.queries import Content
 from mediator.evidence.replication import Replica
-from mediator.evidence.schema import pins
 from mediator.evidence.unixfs import import_chunks, profile_named
 
 __all__ = ["RepairReport", "reencrypt", "repair"]
@@ -42,7 +40,9 @@ def repair(parts: Parts, replicas: Sequence[Replica]) -> RepairReport:
     lost: dict[str, str] = {}
     with locks.shared(parts.lock_path):
         with parts.catalog.reading() as connection:
-            roots = [*replication.all_stored(connection), *connection.execute(select(pins.c.stored_cid)).scalars()]
+            roots = [*replication.all_stored(connection)]
+            for _, stored in stored_roots(connection):
+                roots += stored
         for root in roots:
             _repair_dag(parts, replicas, Cid.parse(root), restored, lost)
     if restored or lost:
@@ -93,6 +93,8 @@ def reencrypt(parts: Parts, progress: Progress | None = None) -> int:
             _reencrypt(parts, content)
         if progress is not None:
             progress(number, len(todo))
+    with locks.shared(parts.lock_path):
+        reseal_pins(parts)
     return len(todo)
 
 

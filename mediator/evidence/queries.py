@@ -90,6 +90,11 @@ class Content:
     stored_cid: str
     key_id: str | None
 
+    @property
+    def is_pin(self) -> bool:
+        """Whether this stands for a pinned root, which has no row among the contents."""
+        return self.id == 0
+
 
 def find_content(connection: Connection, cid: Cid) -> Content | None:
     """Return the content with this CID, in whichever version it was recorded."""
@@ -120,6 +125,14 @@ def find_pin(connection: Connection, cid: Cid) -> Content | None:
     """Return a pinned root as the content that it is, stored under its own CID."""
     row = connection.execute(select(pins.c.stored_cid).where(pins.c.stored_cid.in_(cid.spellings()))).first()
     return None if row is None else Content(0, row.stored_cid, "", 0, "", row.stored_cid, None)
+
+
+def get_pin(connection: Connection, cid: Cid) -> Content:
+    """Return a pinned root; ContentNotFoundError."""
+    content = find_pin(connection, cid)
+    if content is None:
+        raise unknown_content(cid)
+    return content
 
 
 def stored_content(transaction: Transaction, cid: Cid) -> Content | None:

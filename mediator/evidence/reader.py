@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -124,16 +124,19 @@ def open_dag(fetch: Fetch, root: Cid) -> io.BufferedReader:
     return io.BufferedReader(DagReader(fetch, root), buffer_size=256 * 1024)
 
 
-def walk(fetch: Fetch, root: Cid, *, leaves: bool = True) -> Iterator[tuple[Cid, bytes | None]]:
+def walk(
+    fetch: Fetch, root: Cid, *, leaves: bool = True, skip: Container[Cid] = ()
+) -> Iterator[tuple[Cid, bytes | None]]:
     """Yield every block below and including ``root`` once, parents first, in the order of the file.
 
-    With ``leaves=False`` raw blocks are not fetched; they come with None.
+    With ``leaves=False`` raw blocks are not fetched; they come with None. What is in ``skip`` is left out,
+    with all that is below it.
     """
     seen: set[bytes] = set()
     stack: list[tuple[Cid, int]] = [(root, 0)]
     while stack:
         cid, depth = stack.pop()
-        if cid.multihash in seen:
+        if cid.multihash in seen or cid in skip:
             continue
         seen.add(cid.multihash)
         if depth > _MAX_DEPTH * 4:

@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 from mediator.evidence import queries
 from mediator.evidence.cid import Cid
 from mediator.evidence.parts import Parts
+from mediator.evidence.pinning import fetch_pinned
+from mediator.evidence.reader import open_dag
 from mediator.evidence.records import ANY, Any_, EvidenceRecord, Page
 
 __all__ = ["Reading"]
@@ -31,8 +33,12 @@ class Reading(ABC):
         if not isinstance(owner, Any_) and not len(self.records(cid=wanted, owner=owner, limit=1)):
             raise queries.unknown_content(wanted)
         row = self._parts.catalog.first(queries.CONTENT_BY_CID, queries.spelled(wanted))
-        content = queries.Content(*row) if row is not None else self._pinned(wanted)
-        stream = self._parts.open_content(content)
+        if row is not None:
+            content = queries.Content(*row)
+            stream = self._parts.open_content(content)
+        else:
+            content = self._pinned(wanted)
+            stream = open_dag(fetch_pinned(self._parts), wanted)
         self._note("read", cid=content.cid)
         return stream
 
@@ -109,10 +115,7 @@ class Reading(ABC):
 
     def _pinned(self, cid: Cid) -> queries.Content:
         with self._parts.catalog.reading() as connection:
-            content = queries.find_pin(connection, cid)
-        if content is None:
-            raise queries.unknown_content(cid)
-        return content
+            return queries.get_pin(connection, cid)
 
     @abstractmethod
     def _note(self, kind: str, **what: Any) -> None:

@@ -28,13 +28,15 @@ __all__ = [
     "fresh_blocks",
     "holds",
     "metadata",
+    "pin_blocks",
+    "pin_contents",
     "pins",
     "queue",
     "submissions",
 ]
 
 #: The migration that makes the tables below.
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -140,6 +142,27 @@ pins = Table(
     Column("stored_cid", Text, primary_key=True),
     Column("name", Text),
     Column("pinned_at", BigInteger, nullable=False),
+)
+
+#: In an encrypted store, where each block of a pinned DAG is: sealed, as a content of its own.
+pin_blocks = Table(
+    "pin_blocks",
+    metadata,
+    Column("root", Text, ForeignKey("pins.stored_cid"), primary_key=True),
+    Column("multihash", LargeBinary, primary_key=True),
+    Column("stored_cid", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Index(None, "multihash"),
+)
+
+#: Contents that a pinned directory holds: they stay as long as it does, and lie where contents lie.
+pin_contents = Table(
+    "pin_contents",
+    metadata,
+    Column("root", Text, ForeignKey("pins.stored_cid"), primary_key=True),
+    Column("content_id", _Key, ForeignKey("contents.id"), primary_key=True),
+    Index(None, "content_id"),
 )
 
 #: What the replica still has to be given: one row a stored CID, gone when the replica confirmed it.

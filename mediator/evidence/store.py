@@ -16,8 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from mediator.evidence import locks, opening, submitting
+from mediator.evidence import locks, opening, pinning, submitting
 from mediator.evidence.cid import Cid
+from mediator.evidence.committing import Transaction
 from mediator.evidence.errors import SourceError, StorageReadOnlyError, StoreClosedError
 from mediator.evidence.filesystem import FileSystem
 from mediator.evidence.intake import Progress, Submission
@@ -155,7 +156,8 @@ class EvidenceStore(Reading, Upkeep):
         """Submit every file below a directory, described ``like`` that; return the directory's CID and the records.
 
         Links are never followed. ``on_skip`` is told of everything that is left out. The CID is the one that
-        `ipfs add -r` gives the directory of what was recorded; it is noted in the custody log.
+        `ipfs add -r` gives the directory of what was recorded. It is pinned: `restore` writes it out again, with
+        everything in it, until `unpin` lets it go.
         """
         path = os.fspath(directory)
         folder = Folder(self.profile)
@@ -165,10 +167,27 @@ class EvidenceStore(Reading, Upkeep):
             on_skip(str(item.source), error)
 
         records = list(self.submit_many(items, on_error=left_out, on_staged=folder.note, progress=progress))
-        cid = folder.cid()
         name = os.fsencode(os.path.basename(os.path.abspath(path))).decode("utf-8", "backslashreplace")
-        self._note("directory submitted", cid=str(cid), details={"name": name, "files": len(records)})
+        cid = self._keep_folder(folder, name, len(records))
         return cid, records
+
+    def _keep_folder(self, folder: Folder, name: str, files: int) -> Cid:
+        """Store and pin the nodes of a directory, so that it can be fetched as one."""
+        parts = self._parts
+        root, nodes = folder.build()
+        with locks.shared(parts.lock_path):
+            with parts.blocks.batch() as batch:
+                sealed = pinning.keep_blocks(parts.keys, nodes, batch)
+
+            def record(transaction: Transaction) -> None:
+                pinning.pin(transaction, parts, pinning.Pin(root, name, sealed, folder.contents))
+                details = {"name": name, "files": files}
+                transaction.chain.append(
+                    "directory submitted", at=parts.clock(), cid=str(root), actor=parts.actor, details=details
+                )
+
+            parts.catalog.commit(record)
+        return root
 
     def _commit(
         self,

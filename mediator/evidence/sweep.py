@@ -12,8 +12,9 @@ from mediator.evidence.cid import RAW, Cid
 from mediator.evidence.errors import IntegrityError, NotFoundError, storage_error
 from mediator.evidence.holds import held_contents
 from mediator.evidence.parts import Parts
+from mediator.evidence.pinning import stored_roots
 from mediator.evidence.reader import walk
-from mediator.evidence.schema import contents, pins, queue, submissions
+from mediator.evidence.schema import contents, pin_contents, queue, submissions
 
 __all__ = ["GcReport", "collect"]
 
@@ -61,14 +62,15 @@ def collect(parts: Parts, *, dry_run: bool = True, wait: float = _WAIT_S) -> GcR
 def _roots(parts: Parts) -> tuple[list[tuple[int, str]], list[Cid]]:
     """Return the contents without a submission or hold, and the stored CIDs that must stay."""
     with parts.catalog.reading() as connection:
-        used = select(submissions.c.content_id)
+        used = select(submissions.c.content_id).union(select(pin_contents.c.content_id))
         rows = connection.execute(select(contents.c.id, contents.c.cid).where(contents.c.id.not_in(used))).all()
         held = held_contents(connection)
         unused = [(row.id, row.cid) for row in rows if row.cid not in held]
         gone = {number for number, _ in unused}
         kept = connection.execute(select(contents.c.id, contents.c.stored_cid)).all()
         texts = [row.stored_cid for row in kept if row.id not in gone]
-        texts += connection.execute(select(pins.c.stored_cid)).scalars().all()
+        for _, stored in stored_roots(connection):
+            texts += stored
     return unused, [Cid.parse(text) for text in texts]
 
 

@@ -1,5 +1,7 @@
 """Time stamps by someone else on the custody log: off unless asked for, one interface, RFC 3161 behind it.
 
+OpenTimestamps is behind it too, in ``calendars``: its proofs are complete only some hours later.
+
 A stamp on the hash of the last event covers every event before it. Only that hash is sent, never evidence.
 """
 
@@ -11,7 +13,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 from cryptography.x509 import load_pem_x509_certificates
@@ -30,7 +32,15 @@ from mediator.evidence.errors import TimestampError
 from mediator.evidence.parts import Parts
 from mediator.evidence.schema import custody, custody_head
 
-__all__ = ["Rfc3161", "Stamp", "Timestamper", "check_stamps", "stamp_log"]
+__all__ = ["Proof", "Rfc3161", "Stamp", "Timestamper", "check_stamps", "stamp_log", "upgrade_stamps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a stamp proves: a time, or None and in words what is missing to know one."""
+
+    at: datetime | None
+    says: str
 
 
 class Timestamper(Protocol):
@@ -41,17 +51,31 @@ class Timestamper(Protocol):
     def stamp(self, data: bytes) -> bytes:
         """Return a proof for ``data``; TimestampError."""
 
-    def verify(self, data: bytes, proof: bytes) -> datetime:
-        """Return the time that ``proof`` gives ``data``; TimestampError when it proves nothing."""
+    def verify(self, data: bytes, proof: bytes) -> Proof:
+        """Return what ``proof`` says about ``data``; TimestampError when it does not hold."""
+
+    def upgrade(self, data: bytes, proof: bytes) -> bytes | None:
+        """Return a proof that proves more than this one by now, None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """That the log stood as it does up to event ``seq``, at ``at``, says ``service``."""
+    """That the log stood as it does up to event ``seq``, at ``at``, says ``service``; ``says`` is why, or why not yet.
+
+    ``log_hash`` is the hash of that event, and ``proof`` the stamp on its 64 hexadecimal digits.
+    """
 
     seq: int
     service: str
-    at: datetime
+    at: datetime | None
+    says: str
+    log_hash: str
+    proof: bytes
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the stamp as plain JSON values; the proof stays in the custody log."""
+        at = None if self.at is None else self.at.isoformat()
+        return {"seq": self.seq, "service": self.service, "at": at, "says": self.says, "log_hash": self.log_hash}
 
 
 class Rfc3161:
@@ -81,7 +105,11 @@ class Rfc3161:
         self.verify(data, answer.content)
         return answer.content
 
-    def verify(self, data: bytes, proof: bytes) -> datetime:
+    def upgrade(self, data: bytes, proof: bytes) -> bytes | None:
+        """An authority's answer is complete at once."""
+        return None
+
+    def verify(self, data: bytes, proof: bytes) -> Proof:
         """Return the time that ``proof`` gives ``data``."""
         response = self._decoded(proof)
         builder = VerifierBuilder()
@@ -93,7 +121,7 @@ class Rfc3161:
             raise TimestampError(f"the stamp of {self._url} does not hold: {error}") from error
         if not proven:
             raise TimestampError(f"the stamp of {self._url} does not hold")
-        return response.tst_info.gen_time
+        return Proof(response.tst_info.gen_time, "signed by an authority that is trusted")
 
     def _decoded(self, proof: bytes) -> TimeStampResponse:
         try:
@@ -107,14 +135,35 @@ def stamp_log(parts: Parts, service: Timestamper) -> None:
     with parts.catalog.reading() as connection:
         head = connection.execute(select(custody_head.c.seq, custody_head.c.hash)).one()
     proof = service.stamp(head.hash.encode("ascii"))
-    with parts.catalog.writing() as (_, chain):
-        details = {"service": service.name, "seq": head.seq, "proof": base64.b64encode(proof).decode("ascii")}
-        chain.append("time-stamped", at=parts.clock(), actor=parts.actor, details=details)
+    _record(parts, service, head.seq, proof)
 
 
 def check_stamps(parts: Parts, service: Timestamper) -> tuple[Stamp, ...]:
     """Return what the service's stamps prove about the log as it is now; TimestampError for one that does not hold."""
-    stamps = []
+    return tuple(_checked(service, seq, log_hash, proof) for seq, (log_hash, proof) in _proofs(parts, service).items())
+
+
+def upgrade_stamps(parts: Parts, service: Timestamper) -> tuple[Stamp, ...]:
+    """Complete the stamps that wait for something; return the completed ones, recorded beside those they replace."""
+    upgraded = []
+    for seq, (log_hash, proof) in _proofs(parts, service).items():
+        better = service.upgrade(log_hash.encode("ascii"), proof)
+        if better is not None:
+            upgraded.append(_checked(service, seq, log_hash, better))
+            _record(parts, service, seq, better)
+    return tuple(upgraded)
+
+
+def _record(parts: Parts, service: Timestamper, seq: int, proof: bytes) -> None:
+    details = {"service": service.name, "seq": seq, "proof": base64.b64encode(proof).decode("ascii")}
+    parts.catalog.commit(
+        lambda tx: tx.chain.append("time-stamped", at=parts.clock(), actor=parts.actor, details=details)
+    )
+
+
+def _proofs(parts: Parts, service: Timestamper) -> dict[int, tuple[str, bytes]]:
+    """Return the hash and the newest proof for each stamped event."""
+    found: dict[int, tuple[str, bytes]] = {}
     with parts.catalog.reading() as connection:
         for event in read_events(connection):
             if event.kind != "time-stamped" or event.details.get("service") != service.name:
@@ -124,8 +173,12 @@ def check_stamps(parts: Parts, service: Timestamper) -> tuple[Stamp, ...]:
             if stamped is None or not isinstance(seq, int):
                 raise TimestampError(f"event {event.seq} stamps event {seq}, which is not in the log")
             try:
-                proof = base64.b64decode(event.details.get("proof", ""), validate=True)
+                found[seq] = stamped, base64.b64decode(event.details.get("proof", ""), validate=True)
             except (binascii.Error, TypeError) as error:
                 raise TimestampError(f"event {event.seq} holds a damaged stamp") from error
-            stamps.append(Stamp(seq, service.name, service.verify(stamped.encode("ascii"), proof)))
-    return tuple(stamps)
+    return found
+
+
+def _checked(service: Timestamper, seq: int, log_hash: str, proof: bytes) -> Stamp:
+    proven = service.verify(log_hash.encode("ascii"), proof)
+    return Stamp(seq, service.name, proven.at, proven.says, log_hash, proof)

@@ -43,9 +43,16 @@ class Folder:
         _, _, below = os.fsencode(item.file_name or "").partition(b"/")
         self._entries.append((below, Entry(content.cid, content.tsize)))
 
-    def cid(self) -> Cid:
-        """Return the CID of the directory with everything that was noted."""
-        return build_tree(self._entries, self._profile, lambda cid, block: None).cid
+    def build(self) -> tuple[Cid, list[tuple[Cid, bytes]]]:
+        """Return the CID of the directory with everything that was noted, and the nodes that it is made of."""
+        nodes: list[tuple[Cid, bytes]] = []
+        root = build_tree(self._entries, self._profile, lambda cid, block: nodes.append((cid, block)))
+        return root.cid, nodes
+
+    @property
+    def contents(self) -> list[Cid]:
+        """The files, by CID."""
+        return [entry.cid for _, entry in self._entries]
 
 
 def _files(directory: str, on_skip: OnSkip) -> Iterator[str]:

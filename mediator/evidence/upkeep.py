@@ -8,16 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mediator.evidence import holds, locks, mending, opening, replication, transfer
+from mediator.evidence import folders, holds, locks, mending, opening, pinning, replication, transfer
 from mediator.evidence.audit import VerifyReport, verify
 from mediator.evidence.bag import BagReport, export_bag
 from mediator.evidence.cid import Cid
 from mediator.evidence.custody import read_events
 from mediator.evidence.errors import InvalidInputError, KeyRequiredError, PublishRefusedError
+from mediator.evidence.folders import RestoreReport
 from mediator.evidence.intake import Progress
 from mediator.evidence.keys import KeySource
 from mediator.evidence.mending import RepairReport
 from mediator.evidence.parts import Parts
+from mediator.evidence.pinning import PinnedRoot
 from mediator.evidence.records import CustodyEvent, EvidenceRecord, Hold
 from mediator.evidence.replication import Replica, ReplicationReport
 from mediator.evidence.sources import Source
@@ -74,6 +76,15 @@ class Upkeep(ABC):
         self._check_open()
         return check_stamps(self._parts, service)
 
+    def upgrade_timestamps(self, service: Timestamper) -> tuple[Stamp, ...]:
+        """Complete the stamps that wait for something outside, where that came about; return those."""
+        from mediator.evidence.timestamps import upgrade_stamps  # its libraries are an extra
+
+        self._check_writable()
+        if self.privacy == "local_only":
+            raise PublishRefusedError("privacy is local_only: no time-stamping service is asked")
+        return upgrade_stamps(self._parts, service)
+
     def stat(self) -> StoreStat:
         """Return how much is kept."""
         self._check_open()
@@ -109,6 +120,16 @@ class Upkeep(ABC):
         self._check_writable()
         holds.remove(self._parts, submission_id, reason)
 
+    def pins(self) -> tuple[PinnedRoot, ...]:
+        """Return the archives and directories that are kept as wholes."""
+        self._check_open()
+        return pinning.list_pins(self._parts)
+
+    def unpin(self, cid: Cid | str | bytes, reason: str) -> None:
+        """Let an imported archive or a directory go; LegalHoldError while a hold names it."""
+        self._check_writable()
+        pinning.unpin(self._parts, Cid.parse(cid), reason)
+
     def gc(self, dry_run: bool = True) -> GcReport:
         """Remove what no record, pin or hold needs; without ``dry_run=False`` only say what that would be."""
         self._check_writable()
@@ -139,7 +160,9 @@ class Upkeep(ABC):
         """Queue all contents for the replicas: for a replica that joins a store that is in use."""
         self._check_writable()
         with self._parts.catalog.reading() as connection:
-            stored = replication.all_stored(connection)
+            stored = [*replication.all_stored(connection)]
+            for _, roots in pinning.stored_roots(connection):
+                stored += roots
         self._parts.catalog.commit(lambda tx: replication.enqueue(tx, self._parts.replicas, stored))
 
     def publish(self, cid: Cid | str | bytes, *, agreed: bool = False, address: str | None = None) -> None:
@@ -172,9 +195,19 @@ class Upkeep(ABC):
         return transfer.export_car(self._parts, [Cid.parse(cid) for cid in cids], target, sealed)
 
     def import_car(self, source: Source) -> CarReport:
-        """Take in a CAR archive; its roots are pinned and can be opened. It is kept as it came, not encrypted."""
+        """Take in a CAR archive; its roots are pinned and can be opened. In an encrypted store its blocks are too."""
         self._check_writable()
         return transfer.import_car(self._parts, source)
+
+    def restore(self, cid: Cid | str | bytes, target: str | os.PathLike[str]) -> RestoreReport:
+        """Write a directory, as it was submitted or imported, to a new one; links in it are left out and named."""
+        self._check_open()
+        return folders.restore(self._parts, Cid.parse(cid), target)
+
+    def is_directory(self, cid: Cid | str | bytes) -> bool:
+        """Whether a CID names a directory that is kept here."""
+        self._check_open()
+        return folders.is_directory(self._parts, Cid.parse(cid))
 
     def export_bag(
         self, target: str | os.PathLike[str], *, progress: Progress | None = None, **filters: Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -22,6 +22,9 @@ from mediator.evidence.cli.common import (
 from mediator.evidence.errors import ContentNotFoundError
 from mediator.evidence.intake import safe_text
 
+if TYPE_CHECKING:
+    from mediator.evidence.store import EvidenceStore
+
 __all__ = ["export", "get", "list_", "publish", "show"]
 
 _COPY = 1024 * 1024
@@ -33,10 +36,13 @@ _COPY = 1024 * 1024
 @json_option
 @click.pass_context
 def get(ctx: click.Context, cid: str, output: Path | None, as_json: bool) -> None:
-    """Write a content to standard output, or to a file."""
+    """Write a content to standard output or to a file, or a directory to a new directory."""
     if as_json and output is None:
         raise click.UsageError("--json tells about the file that is written; give it with --output")
     store = open_store(ctx)
+    if store.is_directory(cid):
+        _restore(store, cid, output, as_json)
+        return
     with store.open(cid) as source:
         if output is None:
             _copy(source, sys.stdout.buffer)
@@ -49,6 +55,18 @@ def get(ctx: click.Context, cid: str, output: Path | None, as_json: bool) -> Non
         print_json({"cid": cid, "file": str(output), "size": size})
     else:
         tell(f"{size} bytes in {safe_text(str(output))}")
+
+
+def _restore(store: EvidenceStore, cid: str, output: Path | None, as_json: bool) -> None:
+    if output is None:
+        raise click.UsageError("this CID names a directory; say where to write it with --output DIRECTORY")
+    report = store.restore(cid, output)
+    for name in report.left_out:
+        tell(f"left out, neither file nor directory: {safe_text(name)}")
+    if as_json:
+        print_json({"cid": cid} | report.as_dict())
+    else:
+        tell(f"{report.files} files ({report.bytes} bytes) in {safe_text(report.path)}")
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> int:
@@ -68,10 +86,16 @@ def _copy(source: BinaryIO, target: BinaryIO) -> int:
 @click.option("--cid", help="Only submissions of this content.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many at most.")
 @click.option("--after", help="Continue where an earlier list ended.")
+@click.option("--pins", is_flag=True, help="List the directories and imported archives instead.")
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, /, cid: str | None, limit: int, after: str | None, as_json: bool, **options: Any) -> None:
+def list_(
+    ctx: click.Context, /, cid: str | None, limit: int, after: str | None, pins: bool, as_json: bool, **options: Any
+) -> None:
     """List what was submitted, oldest first."""
+    if pins:
+        _list_pins(open_store(ctx), as_json)
+        return
     page = open_store(ctx).records(cid=cid, limit=limit, after=after, **chosen(options))
     if as_json:
         print_json({"records": [record.as_dict() for record in page], "next": page.next})
@@ -80,6 +104,15 @@ def list_(ctx: click.Context, /, cid: str | None, limit: int, after: str | None,
         click.echo(record_line(record))
     if page.next is not None:
         tell(f"there is more: --after {page.next}")
+
+
+def _list_pins(store: EvidenceStore, as_json: bool) -> None:
+    found = store.pins()
+    if as_json:
+        print_json([pinned.as_dict() for pinned in found])
+        return
+    for pinned in found:
+        click.echo(f"{pinned.cid}  {safe_text(pinned.name or '-')}")
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Commands that look after a store: verify, repair, gc, hold, release, remove, rotate-key, stat."""
+"""Commands that look after a store: verify, repair, gc, hold, release, remove, unpin, rotate-key, stat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from mediator.evidence.cli.common import json_option, open_store, print_json, progress_bar, tell
 from mediator.evidence.intake import safe_text
 
-__all__ = ["gc", "hold", "release", "remove", "repair", "rotate_key", "stat", "verify"]
+__all__ = ["gc", "hold", "release", "remove", "repair", "rotate_key", "stat", "unpin", "verify"]
 
 
 @click.command()
@@ -130,6 +130,24 @@ def remove(ctx: click.Context, submission: str, reason: str, yes: bool, as_json:
         print_json({"submission_id": submission, "removed": True})
     else:
         click.echo(f"{submission} removed")
+
+
+@click.command()
+@click.argument("cid")
+@click.argument("reason")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_context
+def unpin(ctx: click.Context, cid: str, reason: str, yes: bool, as_json: bool) -> None:
+    """Let a directory or an imported archive go; the files of a directory stay recorded."""
+    store = open_store(ctx)
+    if not yes:
+        click.confirm(f"Let {safe_text(cid)} go?", default=False, abort=True, err=True)
+    store.unpin(cid, reason)
+    if as_json:
+        print_json({"cid": cid, "removed": True})
+    else:
+        click.echo(f"{cid} is no longer kept as a whole")
 
 
 @click.command("rotate-key")

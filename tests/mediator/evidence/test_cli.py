@@ -256,3 +256,75 @@ def test_every_command_has_json_and_says_what_it_does(run, name):
 
     assert result.exit_code == 0
     assert "--json" in result.stdout
+
+
+def add_a_tree(run, tmp_path):
+    """Add a directory of two files; return its CID."""
+    (tmp_path / "tree" / "sub").mkdir(parents=True)
+    (tmp_path / "tree" / "a.txt").write_bytes(b"a")
+    (tmp_path / "tree" / "sub" / "b.txt").write_bytes(b"b")
+    return run("add", tmp_path / "tree").stderr.split()[0]
+
+
+def test_a_directory_is_written_back_as_one(run, tmp_path):
+    cid = add_a_tree(run, tmp_path)
+
+    told = json_of(run("get", cid, "--output", tmp_path / "out", "--json"))
+
+    assert (tmp_path / "out" / "sub" / "b.txt").read_bytes() == b"b"
+    assert told == {"cid": cid, "path": str(tmp_path / "out"), "files": 2, "bytes": 2, "left_out": []}
+
+
+def test_a_directory_does_not_go_to_standard_output(run, tmp_path):
+    result = run("get", add_a_tree(run, tmp_path))
+
+    assert result.exit_code == 2
+    assert "--output DIRECTORY" in result.stderr
+
+
+def test_what_is_kept_as_a_whole_is_listed_and_let_go(run, tmp_path):
+    cid = add_a_tree(run, tmp_path)
+
+    assert run("list", "--pins").stdout == f"{cid}  tree\n"
+    assert json_of(run("list", "--pins", "--json"))[0]["cid"] == cid
+    assert run("unpin", cid, "not needed", stdin="n\n").exit_code == 1
+    assert json_of(run("unpin", cid, "not needed", "--yes", "--json")) == {"cid": cid, "removed": True}
+    assert run("list", "--pins").stdout == ""
+    assert run("unpin", cid, "again", "--yes").exit_code == 1
+    assert json_of(run("verify", "--json"))["ok"]
+
+
+def test_a_directory_travels_in_an_archive(run, tmp_path):
+    cid = add_a_tree(run, tmp_path)
+
+    run("export", cid, "--car", tmp_path / "tree.car")
+
+    assert json_of(run("import", tmp_path / "tree.car", "--json"))["roots"] == [cid]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--rfc3161", "http://a", "--opentimestamps", "http://b"],
+        ["--rfc3161", "http://a"],
+        ["--opentimestamps", "http://a", "--check", "--upgrade"],
+        ["--opentimestamps", "http://a", "--header", "7"],
+        ["--opentimestamps", "http://a", "--header", "7:xyz"],
+    ],
+)
+def test_a_time_stamp_that_is_not_described_is_wrong_use(run, arguments):
+    result = run("timestamp", *arguments)
+
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()[-1]) < 200
+
+
+def test_a_calendar_that_is_away_is_one_line(run, letter):
+    run("add", letter)
+
+    result = run("timestamp", "--opentimestamps", "http://127.0.0.1:1")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: the calendar http://127.0.0.1:1 failed")
+    assert json_of(run("timestamp", "--opentimestamps", "http://127.0.0.1:1", "--check", "--json")) == []
