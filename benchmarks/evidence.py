@@ -20,10 +20,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from mediator.evidence import EvidenceStore, Submission
+from benchmarks import evidence_small_files
+from mediator.evidence import EvidenceStore
 from mediator.evidence.cid import raw_cid
 from mediator.evidence.custody import GENESIS, event_hash
 from mediator.evidence.intake import new_submission_id
@@ -119,63 +120,6 @@ def side_by_side(what: str, mib: int, times: list[tuple[float, float]], *, judge
     row(what, f"{ours:.0f} MiB/s", f"{ratio:.2f} of {base:.0f} MiB/s without a store  {note}")
 
 
-def small_files(place: Path, count: int) -> None:
-    print(f"\n{count} files of 4 KiB")
-    folder = place / "small"
-    folder.mkdir()
-    randomness = random.Random(2)
-    paths = [folder / str(number) for number in range(count)]
-    for path in paths:
-        path.write_bytes(randomness.randbytes(4096))
-    speeds = {}
-    for name, key in (("plain", None), ("encrypted", lambda new: "5e" * 32)):
-        with EvidenceStore(place / f"one-{name}", key_source=key) as store:
-            speeds[f"{name}, one by one"] = count / timed(
-                lambda: [store.submit(path, type="document") for path in paths]
-            )
-        with EvidenceStore(place / f"bulk-{name}", key_source=key) as store:
-            items = [Submission(path, "document") for path in paths]
-            speeds[f"{name}, bulk"] = count / timed(lambda: list(store.submit_many(items)))  # noqa: B023
-    for name, speed in speeds.items():
-        row(f"{name}, acknowledged", f"{speed:.0f} files/s")
-    for name, speed in peers(place, paths):
-        ratio = speeds["plain, one by one"] / speed
-        row(name, f"{speed:.0f} files/s", f"we are {ratio:.1f} times as fast {bar(name, ratio >= 3)}")
-    shutil.rmtree(folder)
-
-
-def peers(place: Path, paths: list[Path]) -> Iterator[tuple[str, float]]:
-    """Yield how fast each IPFS takes a sample of the same files, one by one, pinned."""
-    sample = paths[: max(200, len(paths) // 10)]
-    try:
-        from tests.real.ipfs.libkubo import Kubo, library
-
-        if library() is None:
-            print("libkubo is not here: pip install --no-deps kubo_python")
-        else:
-            kubo = Kubo(place / "libkubo")
-            kubo.add(sample[0])
-            yield "libkubo, AddFile", len(sample) / timed(lambda: [kubo.add(path) for path in sample])
-            kubo.close()
-    except ImportError as error:
-        print(f"libkubo was not measured: {error}")
-    from tests.real.ipfs.daemon import PROGRAM, Daemon
-
-    if not PROGRAM.exists():
-        print("js-ipfs is not here: npm install --prefix tests/real/ipfs")
-        return
-    import ipfshttpclient
-
-    (place / "js-ipfs").mkdir()
-    daemon = Daemon(place / "js-ipfs").start()
-    try:
-        with ipfshttpclient.Client(daemon.address) as client:
-            client.add(str(sample[0]))
-            yield "js-ipfs daemon, add", len(sample) / timed(lambda: [client.add(str(path)) for path in sample])
-    finally:
-        daemon.stop()
-
-
 def fill(store: EvidenceStore, count: int) -> None:
     """Put records into the catalog with the driver's own inserts; how fast that goes is not what is measured."""
     with store._parts.catalog.writing() as (connection, _):
@@ -260,7 +204,7 @@ def main() -> int:
         if options.gib:
             large_file(Path(place), int(options.gib * 1024), options.rounds)
         if options.files:
-            small_files(Path(place), options.files)
+            evidence_small_files.measure(Path(place), options.files, row, bar)
         if options.records:
             growth(Path(place), options.records)
     print(f"\n{'every bar met' if not missed else 'missed: ' + ', '.join(missed)}")
