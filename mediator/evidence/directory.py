@@ -61,11 +61,18 @@ def _built(tree: Mapping[bytes, object], profile: Profile, sink: BlockSink) -> E
 
 def build_directory(entries: Mapping[bytes, Entry], profile: Profile, sink: BlockSink) -> Entry:
     """Build one directory from what is in it."""
-    if sum(len(name) + len(bytes(entry.cid)) for name, entry in entries.items()) > _SHARD_ABOVE:
+    links = [Link(entry.cid, name, entry.tsize) for name, entry in sorted(entries.items())]
+    if _is_too_large(links, profile):
         hashed = [(murmur3_x64_64(name).to_bytes(8, "big"), name, entry) for name, entry in entries.items()]
         return _shard(hashed, 0, profile, sink)
-    links = [Link(entry.cid, name, entry.tsize) for name, entry in sorted(entries.items())]
     return _stored(links, UnixFs(Kind.DIRECTORY), profile, sink)
+
+
+def _is_too_large(links: list[Link], profile: Profile) -> bool:
+    """Whether one node is too small for a directory: IPIP-499 counts its whole block, Kubo before it names and CIDs."""
+    if profile.shards_by_block:
+        return len(encode_node(links, encode_unixfs(UnixFs(Kind.DIRECTORY)))) > _SHARD_ABOVE
+    return sum(len(link.name) + len(bytes(link.cid)) for link in links) > _SHARD_ABOVE
 
 
 def _shard(hashed: list[tuple[bytes, bytes, Entry]], depth: int, profile: Profile, sink: BlockSink) -> Entry:

@@ -27,15 +27,17 @@ class Profile:
     max_links: int
     cid_version: int
     raw_leaves: bool
+    #: Whether a directory is spread over nodes when its block is too large, or when its names and CIDs alone are.
+    shards_by_block: bool
 
 
 #: ``unixfs-v1-2025`` is IPIP-499; ``kubo-v1`` is ``ipfs add --cid-version=1``; ``kubo-legacy`` is plain ``ipfs add``.
 PROFILES: Final[dict[str, Profile]] = {
     profile.name: profile
     for profile in (
-        Profile("unixfs-v1-2025", 1024 * KIB, 1024, 1, True),
-        Profile("kubo-v1", 256 * KIB, 174, 1, True),
-        Profile("kubo-legacy", 256 * KIB, 174, 0, False),
+        Profile("unixfs-v1-2025", 1024 * KIB, 1024, 1, True, True),
+        Profile("kubo-v1", 256 * KIB, 174, 1, True, False),
+        Profile("kubo-legacy", 256 * KIB, 174, 0, False, False),
     )
 }
 

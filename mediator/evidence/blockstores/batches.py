@@ -19,10 +19,9 @@ _T = TypeVar("_T")
 #: Writes one block; returns the directory whose names must be synced.
 Write = Callable[[bytes, bytes], str]
 
-# What is in flight in one batch: bounds memory, and keeps the disk busy while the next chunk is hashed. Small
-# blocks are bound by their number: the more wait for the disk at once, the fewer times it has to be waited for.
-_IN_FLIGHT: Final = 128
-_IN_FLIGHT_BYTES: Final = 24 * 1024 * 1024
+# Blocks in flight in one batch: bounds memory to this many times the chunk size, and keeps the disk busy
+# while the next chunk is hashed.
+_IN_FLIGHT: Final = 24
 # Starting threads costs more than writing this many small blocks one after the other.
 _INLINE_BYTES: Final = 128 * 1024
 
@@ -43,8 +42,8 @@ class BatchWriter:
         self._root = root
         self._inline_left = _INLINE_BYTES
         self._dirty: set[str] = set()
-        self._futures: queue.SimpleQueue[tuple[Future[str], int]] = queue.SimpleQueue()
-        self._pending = self._pending_bytes = 0
+        self._futures: queue.SimpleQueue[Future[str]] = queue.SimpleQueue()
+        self._pending = 0
 
     def put(self, cid: Cid, data: bytes) -> None:
         """Take one block."""
@@ -60,27 +59,22 @@ class BatchWriter:
     def abandon(self) -> None:
         """Wait for what is in flight; its errors do not matter, one is being raised already."""
         while self._pending:
-            self._taken().exception()
+            self._pending -= 1
+            self._futures.get().exception()
 
     def _put(self, multihash: bytes, data: bytes) -> None:
         if self._inline_left > 0:
             self._inline_left -= max(len(data), _INLINE_BYTES // 4)
             self._dirty.add(self._attempt(self._write, multihash, data))
             return
-        while self._pending and (self._pending >= _IN_FLIGHT or self._pending_bytes + len(data) > _IN_FLIGHT_BYTES):
+        if self._pending >= _IN_FLIGHT:
             self._collect()
-        self._futures.put((self._executor().submit(self._write, multihash, data), len(data)))
+        self._futures.put(self._executor().submit(self._write, multihash, data))
         self._pending += 1
-        self._pending_bytes += len(data)
 
     def _collect(self) -> None:
-        self._dirty.add(self._attempt(self._taken().result))
-
-    def _taken(self) -> Future[str]:
-        future, size = self._futures.get()
         self._pending -= 1
-        self._pending_bytes -= size
-        return future
+        self._dirty.add(self._attempt(self._futures.get().result))
 
     def _attempt(self, call: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
         try:

@@ -31,8 +31,7 @@ __all__ = ["LocalBlockstore"]
 
 _SHARDING: Final = "/repo/flatfs/shard/v1/next-to-last/2\n"
 _SUFFIX: Final = ".data"
-# They wait for the disk, not for each other: a commit of its journal serves all that wait.
-_WRITERS: Final = 32
+_WRITERS: Final = 12
 
 
 class LocalBlockstore(Blockstore):

@@ -124,6 +124,30 @@ def test_a_directory_of_thousands_is_spread_over_nodes_that_hold_every_name():
     assert found == {name: entry.cid for name, entry in entries.items()}
 
 
+def kind_of(entries, profile):
+    blocks = {}
+    made = build_directory(entries, profile, lambda cid, block: blocks.update({cid: block}))
+    return decode_node(blocks[made.cid]).unixfs.kind, len(blocks[made.cid])
+
+
+@pytest.mark.parametrize(("longer", "kind"), [(0, Kind.DIRECTORY), (1, Kind.HAMT_SHARD)])
+def test_a_directory_is_spread_when_its_block_is_larger_than_256_kib(longer, kind):
+    # IPIP-499: the serialized block counts, and exactly 256 KiB still fit.
+    entries = {b"%099d" % n: Entry(raw_cid(b"x"), 1) for n in range(1810)}
+    _, size = kind_of(entries | {b"z" * 200: Entry(raw_cid(b"x"), 1)}, TODAY)
+    fitting = b"z" * (200 + 256 * 1024 - size)
+
+    assert kind_of(entries | {fitting: Entry(raw_cid(b"x"), 1)}, TODAY) == (Kind.DIRECTORY, 256 * 1024)
+    assert kind_of(entries | {fitting + b"z" * longer: Entry(raw_cid(b"x"), 1)}, TODAY)[0] is kind
+
+
+def test_kubo_before_ipip_499_counts_names_and_cids_only():
+    entries = {b"%099d" % n: Entry(raw_cid(b"x"), 1) for n in range(1900)}
+
+    assert kind_of(entries, PROFILES["kubo-v1"])[0] is Kind.DIRECTORY
+    assert kind_of(entries, TODAY)[0] is Kind.HAMT_SHARD
+
+
 def test_the_order_in_which_files_come_does_not_matter():
     files = [(b"a/%d/%d" % (n % 3, n), Entry(raw_cid(b"%d" % n), 1)) for n in range(30)]
     shuffled = random.Random(1).sample(files, len(files))
