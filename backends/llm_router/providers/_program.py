@@ -9,8 +9,6 @@ left behind, whether the call succeeds, fails or is cancelled.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import logging
 import os
 import time
@@ -19,36 +17,27 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from backends.base import AsyncBackend
-from backends.exceptions import (
-    BackendError,
-    BackendTimeoutError,
-    ConfigurationError,
-    InvalidRequestError,
-    MalformedResponseError,
-    ProviderUnavailableError,
-    redact,
-)
-from backends.http_errors import ErrorBody, error_from_answer
+from backends.exceptions import BackendError, ConfigurationError, MalformedResponseError, ProviderUnavailableError
+from backends.llm_router.providers._agent import AgentBackend, agent_spec
 from backends.llm_router.providers._program_call import (
     Call,
     as_data,
+    explain,
     fill,
     find_program,
     is_secret,
     program_environment,
     split_command,
-    tail,
 )
 from backends.llm_router.providers._program_files import Trace, empty_directory, private_directory, write_private
-from backends.llm_router.providers._program_options import PROGRAM_OPTIONS, Check, check_program_options
+from backends.llm_router.providers._program_options import PROGRAM_OPTIONS, Check
 from backends.llm_router.providers._program_output import Answer, EventReader, Reader, TextReader
 from backends.llm_router.providers._program_record import ProgramVersions, write_record
-from backends.llm_router.providers.base import Availability, ProviderContext, ProviderSpec
+from backends.llm_router.providers.base import Availability, ProviderSpec
 from backends.llm_router.settings import names_of, read
 from backends.options import SAMPLING_OPTIONS
 from backends.process import RunningProgram, running
-from backends.types import Completion, Health, Prompt, Request, StreamItem, Usage
+from backends.types import Completion, Request, StreamItem, Usage
 
 __all__ = ["Call", "ProgramBackend", "program_spec"]
 
@@ -58,12 +47,11 @@ log = logging.getLogger(__name__)
 _SETTINGS = frozenset({"program_path", "program_command", "program_env"})
 
 
-class ProgramBackend(AsyncBackend):
+class ProgramBackend(AgentBackend):
     """A provider that is a program. See the module's promises."""
 
-    #: The executable's name on PATH, and what people call it.
+    #: The executable's name on PATH.
     program: ClassVar[str]
-    title: ClassVar[str]
     #: Rows of the settings table: the command template and the model.
     command_setting: ClassVar[str]
     model_setting: ClassVar[str]
@@ -77,25 +65,19 @@ class ProgramBackend(AsyncBackend):
     own_files: ClassVar[frozenset[str]] = frozenset()
     #: Whether the program takes a JSON Schema.
     takes_schema: ClassVar[bool] = False
-    default_timeout = 300.0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls.checks = {**PROGRAM_OPTIONS, **cls.own_options}
         cls.known_options = frozenset(
-            {*SAMPLING_OPTIONS, "timeout", "model", *PROGRAM_OPTIONS, *cls.own_options}
-            | ({"json_schema"} if cls.takes_schema else set())
+            {*SAMPLING_OPTIONS, "timeout", "model", *cls.checks} | ({"json_schema"} if cls.takes_schema else set())
         )
 
-    def __init__(self, id: str | None = None, *, env: Mapping[str, str] | None = None, **options: Any) -> None:
+    def __init__(self, id: str | None = None, **options: Any) -> None:
         super().__init__(id, **options)
-        self._env: Mapping[str, str] = os.environ if env is None else env
         self._versions = ProgramVersions()
         #: What the program says of itself; known after the first call that is traced.
         self.program_version: str | None = None
-        try:
-            self.options = check_program_options(self.options, self._checks, self.id)
-        except InvalidRequestError as error:
-            raise ConfigurationError(error.message, provider=self.id) from error
 
     # -- what a provider says about its program -----------------------------------------------
 
@@ -142,22 +124,8 @@ class ProgramBackend(AsyncBackend):
 
     # -- the call -----------------------------------------------------------------------------
 
-    async def _acomplete(self, request: Request) -> Completion:
-        async with contextlib.aclosing(self._answer(request, streaming=False)) as items:
-            async for item in items:
-                if isinstance(item, Completion):
-                    return item
-        raise MalformedResponseError("the program ended without an answer", provider=self.id)
-
-    async def _astream(self, request: Request) -> AsyncIterator[StreamItem]:
-        async with contextlib.aclosing(self._answer(request, streaming=True)) as items:
-            async for item in items:
-                yield item
-
     async def _answer(self, request: Request, *, streaming: bool) -> AsyncGenerator[StreamItem, None]:
         started = time.monotonic()
-        if not request.text.strip():
-            raise InvalidRequestError("the prompt is empty", provider=self.id)
         with private_directory() as private:
             call = self._call(request, streaming, private)
             arguments, stdin, reader = self._invocation(call)
@@ -182,7 +150,7 @@ class ProgramBackend(AsyncBackend):
                     yield completion.text[spoken:]
             except BackendError as error:
                 outcome = type(error).__name__
-                self._explain(error, call, reader.answer)
+                explain(error, call, reader.answer, self.id)
                 raise
             finally:
                 await self._leave_trace(call, reader.answer, outcome, time.monotonic() - started)
@@ -279,28 +247,8 @@ class ProgramBackend(AsyncBackend):
             f"{self.title} failed with exit code {call.exit_code}", retryable=False, **self._details(call)
         )
 
-    def status_error(self, status: int, message: str, *codes: str) -> BackendError:
-        """The error of an HTTP status or an error code that the program reports of its service."""
-        body = ErrorBody(message=message, codes=frozenset(code.lower() for code in codes if code))
-        return error_from_answer(status, {}, body, provider=self.id, model=None, key_names=f"the login of {self.title}")
-
     def _details(self, call: Call) -> dict[str, Any]:
         return {"provider": self.id, "model": call.model, "exit_code": call.exit_code}
-
-    def _explain(self, error: BackendError, call: Call, answer: Answer) -> None:
-        """Fill in what the error knows of the call, and put the program's own words behind its message."""
-        error.provider = error.provider or self.id
-        error.model = error.model or call.model
-        error.exit_code = error.exit_code if error.exit_code is not None else call.exit_code
-        error.request_id = error.request_id or answer.session_id
-        error.partial = error.partial or "".join(call.said) or answer.text
-        said = answer.complaint if isinstance(error, BackendTimeoutError) else ""
-        if not said and error is not answer.error:
-            said = call.stderr if isinstance(error, BackendTimeoutError) else call.stderr or tail(call.stdout)
-        said = tail(redact(said, *call.secrets))
-        message = redact(error.message, *call.secrets)
-        error.message = f"{message}: {said}" if said and said not in message else message
-        error.args = (error.message,)
 
     # -- where the program is, and what it sees -----------------------------------------------
 
@@ -357,43 +305,15 @@ class ProgramBackend(AsyncBackend):
             trace_file=None if call.artifact is None else str(call.artifact),
         )
 
-    # -- the contract -------------------------------------------------------------------------
-
-    @property
-    def _checks(self) -> Mapping[str, Check]:
-        return {**PROGRAM_OPTIONS, **self.own_options}
-
-    def _request(self, prompt: Prompt, options: Mapping[str, Any]) -> Request:
-        request = super()._request(prompt, options)
-        return dataclasses.replace(request, options=check_program_options(request.options, self._checks, self.id))
-
-    def health(self) -> Health:
-        state = self.availability()
-        return Health(ok=state.ok, detail=state.reason, provider=self.id, model=self.options.get("model"))
-
 
 def program_spec(backend: type[ProgramBackend], *, aliases: tuple[str, ...], install: str) -> ProviderSpec:
     """The declaration of a program provider."""
-
-    def create(context: ProviderContext) -> ProgramBackend:
-        settings = {"model": context.model or read(context.env, backend.model_setting), **context.settings}
-        return backend(env=context.env, loop_thread=context.loop_thread, **settings)
-
-    def available(context: ProviderContext) -> Availability:
-        settings = {name: value for name, value in context.settings.items() if name in _SETTINGS}
-        made = backend(env=context.env, **settings)
-        try:
-            return made.availability()
-        finally:
-            made.close()
-
-    return ProviderSpec(
-        name=backend.type,
+    return agent_spec(
+        backend,
         kind="program",
         summary=f"{backend.title}, the program `{backend.program}`",
-        create=create,
-        available=available,
         aliases=aliases,
         needs=(f"the program {backend.program} ({install}), or {names_of(backend.command_setting)[0]}",),
         settings=_SETTINGS,
+        model_setting=backend.model_setting,
     )

@@ -11,11 +11,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backends.exceptions import ConfigurationError, InvalidRequestError, ProviderUnavailableError
+from backends.exceptions import (
+    BackendError,
+    BackendTimeoutError,
+    ConfigurationError,
+    InvalidRequestError,
+    ProviderUnavailableError,
+    redact,
+)
 from backends.llm_router.providers._program_files import Trace
+from backends.llm_router.providers._program_output import Answer
 from backends.types import Request
 
-__all__ = ["Call", "as_data", "fill", "find_program", "is_secret", "program_environment", "split_command", "tail"]
+__all__ = [
+    "Call",
+    "as_data",
+    "explain",
+    "fill",
+    "find_program",
+    "is_secret",
+    "program_environment",
+    "split_command",
+    "tail",
+]
 
 _SECRET_NAME = re.compile(
     r"(?:API_?KEY|TOKEN|SECRET|SECRET_KEY|ACCESS_KEY|PASSWORD|PASSPHRASE|CREDENTIALS)$", re.IGNORECASE
@@ -115,3 +133,19 @@ def tail(text: str | bytearray) -> str:
         text = bytes(text[-8 * _SAID :]).decode("utf-8", "replace")
     line = " ".join(text.split())
     return line if len(line) <= _SAID else "…" + line[-_SAID:]
+
+
+def explain(error: BackendError, call: Call, answer: Answer, owner: str) -> None:
+    """Fill in what the error knows of the call, and put the program's own words behind its message."""
+    error.provider = error.provider or owner
+    error.model = error.model or call.model
+    error.exit_code = error.exit_code if error.exit_code is not None else call.exit_code
+    error.request_id = error.request_id or answer.session_id
+    error.partial = error.partial or "".join(call.said) or answer.text
+    said = answer.complaint if isinstance(error, BackendTimeoutError) else ""
+    if not said and error is not answer.error:
+        said = call.stderr if isinstance(error, BackendTimeoutError) else call.stderr or tail(call.stdout)
+    said = tail(redact(said, *call.secrets))
+    message = redact(error.message, *call.secrets)
+    error.message = f"{message}: {said}" if said and said not in message else message
+    error.args = (error.message,)
