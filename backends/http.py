@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import os
 import time
-import weakref
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from backends.exceptions import BackendError
 from backends.http_address import check_base_url, join_url, proxy_for
 from backends.http_failures import HttpFailures, without_headers
+from backends.http_pool import SessionPool
 
 if TYPE_CHECKING:
     import aiohttp
@@ -30,8 +30,6 @@ __all__ = ["MAX_BODY_BYTES", "HttpClient", "HttpResponse", "HttpStream"]
 
 #: More than any completion; a body beyond it is refused, not read.
 MAX_BODY_BYTES = 32 * 2**20
-#: Idle connections are kept this long. Many servers drop theirs after 60 s, some after 5; a drop is noticed at once.
-_KEEPALIVE_SECONDS = 30
 #: aiohttp warns about bigger bodies given as bytes, because it writes them in one piece.
 _LARGE_REQUEST = 2**20
 
@@ -91,9 +89,7 @@ class HttpClient:
         self._proxy: str | None = None
         self._proxy_known = False
         self._urls: dict[str, URL] = {}
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
-        # A client that is forgotten closes too. Until then this holds its sessions, which must not be collected open.
-        weakref.finalize(self, _close_all, self._pools).atexit = False
+        self._sessions = SessionPool()
 
     @property
     def host(self) -> str:
@@ -140,13 +136,11 @@ class HttpClient:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
-        if pool is not None:
-            await pool.lifetime.aclose()
+        await self._sessions.aclose()
 
     def close(self) -> None:
         """Ask every other event loop that still runs to close its connections."""
-        _close_all(self._pools)
+        self._sessions.close()
 
     # -- inner works --------------------------------------------------------------------------
 
@@ -158,9 +152,9 @@ class HttpClient:
         total = None if deadline is None else deadline - time.monotonic()
         if total is not None and total <= 0:
             raise self._failures.timed_out()
-        pool = await self._pool()
+        session = await self._session()
         try:
-            answer = await pool.session.request(
+            answer = await session.request(
                 method,
                 self._url(path),
                 data=body if body is None or len(body) < _LARGE_REQUEST else _in_pieces(body),
@@ -232,18 +226,14 @@ class HttpClient:
         except (aiohttp.ClientError, OSError) as error:
             raise self._failures.broken() from without_headers(error)
 
-    async def _pool(self) -> _Pool:
-        loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
+    async def _session(self) -> aiohttp.ClientSession:
+        session = self._sessions.at_hand()
+        if session is None:
             if not self._proxy_known:
                 self._proxy = proxy_for(self._base, os.environ if self._env is None else self._env)
                 self._proxy_known = True
-            for old in [known for known in list(self._pools) if known.is_closed()]:
-                self._pools.pop(old, None)
-            lifetime = _session_lifetime()
-            pool = self._pools[loop] = _Pool(await anext(lifetime), lifetime)
-        return pool
+            session = await self._sessions.opened()
+        return session
 
     def _url(self, path: str) -> URL:
         url = self._urls.get(path)
@@ -258,50 +248,6 @@ class HttpClient:
 
 def _media_type(headers: Mapping[str, str]) -> str:
     return headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    session: aiohttp.ClientSession
-    lifetime: AsyncGenerator[aiohttp.ClientSession, None]
-
-
-async def _session_lifetime() -> AsyncGenerator[aiohttp.ClientSession, None]:
-    """Hold one session open. The event loop closes its generators when it ends, and so the session."""
-    import aiohttp
-
-    from backends.http_eager import EagerRequest
-
-    connector = aiohttp.TCPConnector(limit=1024, keepalive_timeout=_KEEPALIVE_SECONDS)
-    session = aiohttp.ClientSession(
-        connector=connector,
-        request_class=EagerRequest,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-    )
-    try:
-        yield session
-    finally:
-        await session.close()
-        await asyncio.sleep(0)  # the transports close in the loop's next turn
-
-
-def _close_all(pools: dict[asyncio.AbstractEventLoop, _Pool]) -> None:
-    while pools:
-        loop, pool = pools.popitem()
-        # A loop that is closed, or closes just now, has closed its session at its own end.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_close_in_loop, loop, pool.lifetime)
-
-
-def _close_in_loop(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[Any, None]) -> None:
-    task = loop.create_task(lifetime.aclose())
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
-
-
-#: A loop holds its tasks weakly; these are held until they are done.
-_closing: set[asyncio.Task[Any]] = set()
 
 
 async def _in_pieces(body: bytes) -> AsyncIterator[bytes]:

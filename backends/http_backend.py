@@ -19,17 +19,12 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from backends.base import AsyncBackend
-from backends.exceptions import (
-    AuthenticationError,
-    BackendError,
-    ConfigurationError,
-    InvalidRequestError,
-    redact,
-)
+from backends.exceptions import BackendError, ConfigurationError, InvalidRequestError, redact
 from backends.http import MAX_BODY_BYTES, HttpClient, HttpResponse
 from backends.http_address import is_loopback
 from backends.http_answers import AnswerReader
 from backends.http_errors import read_error_body
+from backends.http_key import ApiKey
 from backends.http_wire import Answer, Wire
 from backends.rate_limit import RateLimiter
 from backends.retries import RetryPolicy, call_with_retries
@@ -107,11 +102,15 @@ class HttpBackend(AsyncBackend):
         from_env = next((url for name in self.base_url_env if (url := self._env.get(name, "").strip())), None)
         self.base_url = base_url or from_env or own_home
         self._client = HttpClient(self.base_url, provider=self.id, max_body_bytes=max_body_bytes, env=env)
-        # A key of the environment goes to the provider's own host or to the base URL of the same environment,
-        # never to a host that only the configuration names.
-        self._env_key_allowed = self.base_url in (own_home, from_env)
-        self._key_required = self._client.host == urlsplit(own_home).hostname
-        self._given_key = _usable_key(api_key, self.id)
+        self._key = ApiKey(
+            api_key,
+            self._env,
+            self.api_key_env,
+            from_env=self.base_url in (own_home, from_env),
+            required=self._client.host == urlsplit(own_home).hostname,
+            hint=self.key_hint,
+            owner=self.id,
+        )
         self.local = is_loopback(self._client.host)
         self.model = model or self._default_model()
         self._fixed_headers = {
@@ -131,9 +130,9 @@ class HttpBackend(AsyncBackend):
             self._wire,
             owner=self.id,
             host=self._client.host,
-            key_names=f"{self.key_hint} or api_key" if self.key_hint else "api_key",
+            key_names=self._key.names,
             request_id_headers=self.request_id_headers,
-            key=self._key,
+            key=self._key.value,
         )
 
     # -- what a provider fills in -------------------------------------------------------------
@@ -307,21 +306,8 @@ class HttpBackend(AsyncBackend):
             ) from error
 
     def _headers(self) -> dict[str, str]:
-        key = self._key()
-        if key is not None:
-            return {**self._fixed_headers, **self._authorization(key)}
-        if self._key_required:
-            raise AuthenticationError(f"there is no API key; set {self.key_hint} or api_key", provider=self.id)
-        return self._fixed_headers
-
-    def _key(self) -> str | None:
-        if self._given_key is not None:
-            return self._given_key.get_secret_value()
-        if self._env_key_allowed:
-            for name in self.api_key_env:
-                if (found := _usable_key(self._env.get(name), self.id)) is not None:
-                    return found.get_secret_value()
-        return None
+        key = self._key.needed()
+        return self._fixed_headers if key is None else {**self._fixed_headers, **self._authorization(key)}
 
     # -- health, end --------------------------------------------------------------------------
 
@@ -360,16 +346,6 @@ class HttpBackend(AsyncBackend):
     def close(self) -> None:
         super().close()
         self._client.close()
-
-
-def _usable_key(key: str | SecretStr | None, owner: str) -> SecretStr | None:
-    """The key without the white space that copying adds; None when there is none."""
-    text = (key.get_secret_value() if isinstance(key, SecretStr) else key or "").strip()
-    if not text:
-        return None
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ConfigurationError("the API key holds characters that no key has; copy it again", provider=owner)
-    return SecretStr(text)
 
 
 def _estimated(request: Request, text: str) -> Usage:

@@ -75,7 +75,7 @@ class OpenAICompatibleBackend(HttpBackend):
 
     async def _vectors(self, texts: list[str], model: str | None, deadline: float) -> Sequence[Any]:
         """What the server sends for each text. A provider with another endpoint overrides this."""
-        if model is None and self._key_required:
+        if model is None and self._key.required:
             raise ConfigurationError("no embedding model is set; set embedding_model", provider=self.id)
         payload: dict[str, Any] = {"input": texts, "encoding_format": "float"}
         if model is not None:
