@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backends
@@ -14,6 +14,7 @@ from backends.exceptions import ConfigurationError
 from backends.llm_router.environment import Environment
 from backends.llm_router.reference import PAGES, REFERENCE_FOLDER
 from backends.llm_router.settings import PREFIXES, VARIABLES, flag, names_of, read
+from backends.llm_router_backend import LLMRouterBackend
 
 ROOT = Path(backends.__file__).parent.parent
 
@@ -22,11 +23,29 @@ values = st.text(st.characters(codec="ascii", exclude_categories=["C"]), max_siz
 
 @given(st.sampled_from(sorted(VARIABLES)), st.data())
 def test_the_first_name_that_is_set_wins(name: str, data: st.DataObject) -> None:
-    names = names_of(name)
-    env = data.draw(st.dictionaries(st.sampled_from(names), values))
+    possible = names_of(name)
+    env = data.draw(st.dictionaries(st.sampled_from(possible), values))
 
-    set_ones = [env[full].strip() for full in names if env.get(full, "").strip()]
+    set_ones = [env[full].strip() for full in possible if env.get(full, "").strip()]
     assert read(env, name) == (set_ones[0] if set_ones else None)
+
+
+names = st.none() | st.sampled_from(["of-the-call", "of-the-configuration", "a", "b"])
+
+
+@settings(max_examples=40)
+@given(
+    called=names,
+    configured=names,
+    env=st.dictionaries(st.sampled_from([f"{prefix}LLM_MODEL" for prefix in PREFIXES]), st.sampled_from(["x", "y"])),
+)
+def test_the_call_goes_before_the_configuration_and_that_before_the_environment(
+    called: str | None, configured: str | None, env: dict[str, str]
+) -> None:
+    with LLMRouterBackend(provider="mock", model=configured, env=env) as backend:
+        model = backend.complete("hi", model=called).model
+
+    assert model == (called or configured or read(env, "LLM_MODEL") or "mock")
 
 
 def test_the_prefixes_go_in_the_documented_order() -> None:
