@@ -184,7 +184,8 @@ def page(found: dict[str, dict[str, Any]], litellm_python: str) -> str:
             f"Python {platform.python_version()}, {platform.machine()}, 2 cores; "
             + ", ".join(f"{name} {version}" for name, version in told.items())
             + ". Calls a second unless said otherwise; the router has cache, limit, breaker, retries, fallback, budget "
-            "and traces on. The server is a process of its own on loopback.",
+            "and traces on. The server is a process of its own on loopback. "
+            "The bars in microseconds were set on a machine where bare aiohttp took 0.17 ms a call.",
             "",
             table(found),
             "",

@@ -90,8 +90,7 @@ class RouterDeps:
     @property
     def world(self) -> tuple[int, ...]:
         """Changes whenever a part that decides who is there is set anew."""
-        parts = (self.backend_manager, self.ipfs_backend, self.accelerate_manager)
-        return (self.registry.version, *map(id, parts))
+        return (self.registry.version, id(self.backend_manager), id(self.ipfs_backend), id(self.accelerate_manager))
 
     @property
     def router_cache(self) -> MemoryCache:

@@ -86,19 +86,20 @@ class Tracer:
         program_version: str | None = None,
     ) -> None:
         """Append the record of one call, whether it succeeded or failed."""
-        prompt = _prompt_of(messages).encode("utf-8", "surrogatepass")
+        prompt = _prompt_of(messages)
+        prompt_bytes, prompt_cid = _content_of(prompt)
         answered = isinstance(outcome, Completion)
         # Written out field by field: every call pays for it, and an encoder of a mapping takes thrice as long.
         line = (
             # Programs append records of their own to the same file.
             f'{{"record": "router", "time": "{self._now()}", "backend": {_name(backend)}, "ok": {_json(answered)}, '
-            f'"seconds": {seconds:.6f}, "prompt_bytes": {len(prompt)}, "prompt_cid": "{cid_of(prompt)}", '
+            f'"seconds": {seconds:.6f}, "prompt_bytes": {prompt_bytes}, "prompt_cid": "{prompt_cid}", '
             f'"options": {_json(sorted(options)) if options else "[]"}, '
             f'"attempts": [{", ".join(map(_attempt, attempts))}], "program_version": {_name(program_version)}, '
             f"{_answer(outcome) if isinstance(outcome, Completion) else _failure(outcome)}"
         )
         if self.settings.content:
-            line += f', "prompt": {_json(redact(prompt.decode("utf-8", "replace")))}'
+            line += f', "prompt": {_json(redact(prompt))}'
             if isinstance(outcome, Completion):
                 line += f', "response": {_json(redact(outcome.text))}'
         self._append(line + "}\n")
@@ -156,6 +157,19 @@ def _prompt_of(messages: tuple[Message, ...]) -> str:
     return _ENCODE(messages)
 
 
+def _measured(text: str) -> tuple[int, str]:
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data), cid_of(data)
+
+
+_known_content = functools.lru_cache(maxsize=256)(_measured)
+
+
+def _content_of(text: str) -> tuple[int, str]:
+    """Bytes and CID. Answers from memory are the same few texts again; long ones are not held for that."""
+    return _known_content(text) if len(text) <= 2048 else _measured(text)
+
+
 _known_name = functools.lru_cache(maxsize=512)(_ENCODE)
 
 
@@ -180,11 +194,11 @@ def _attempt(attempt: Attempt) -> str:
 
 
 def _answer(completion: Completion) -> str:
-    text = completion.text.encode("utf-8", "surrogatepass")
+    response_bytes, response_cid = _content_of(completion.text)
     usage = completion.usage
     return (
         f'"provider": {_name(completion.provider)}, "model": {_name(completion.model)}, '
-        f'"response_bytes": {len(text)}, "response_cid": "{cid_of(text)}", '
+        f'"response_bytes": {response_bytes}, "response_cid": "{response_cid}", '
         f'"finish_reason": {_name(completion.finish_reason)}, "request_id": {_json(completion.request_id)}, '
         f'"cached": {_json(completion.cached)}, "prompt_tokens": {_json(usage.prompt_tokens)}, '
         f'"completion_tokens": {_json(usage.completion_tokens)}, "cost_usd": {_json(usage.cost_usd)}, '

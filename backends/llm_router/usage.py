@@ -204,7 +204,10 @@ class UsageMeter:
         return UsageTotals(sum(providers.values(), ProviderUsage()), providers)
 
     def _of(self, provider: str) -> list[Any]:
-        return self._sums.setdefault(provider, [0, 0, 0, 0, 0, 0.0, 0, False, 0.0])
+        found = self._sums.get(provider)
+        if found is None:
+            found = self._sums[provider] = [0, 0, 0, 0, 0, 0.0, 0, False, 0.0]
+        return found
 
 
 class Reservation:
