@@ -34,7 +34,7 @@ class HostedHuggingFaceBackend(OpenAICompatibleBackend):
     def __init__(self, id: str | None = None, **settings: Any) -> None:
         super().__init__(id, **settings)
         self._tasks: HttpClient | None = None
-        if self._key_required:
+        if self._key.required:
             # The router's /v1 completes chats only; vectors come from the inference API beside it.
             self._tasks = HttpClient(
                 f"{self.base_url.removesuffix('/v1')}/hf-inference",
