@@ -13,7 +13,7 @@ export override CMAKE_ARGS := -DLLAVA_BUILD=OFF \
     "-DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/scripts/llama-library-only.cmake" $(CMAKE_ARGS)
 export override SKBUILD_BUILD_TARGETS := llama
 
-.PHONY: help demo test check lint types test-long test-cli test-ipfs bench-router install install-dev schema clean
+.PHONY: help demo test check lint types test-long test-cli test-ipfs test-web bench-router install install-dev schema clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -21,7 +21,7 @@ help:  ## this list
 demo: install  ## set up, then the main job: claims from a story, evidence by CID
 	$(BIN)/python -m scripts.demo
 
-test: install-dev  ## set up, then the whole test suite (more: test-long, test-cli, test-ipfs)
+test: install-dev  ## set up, then the whole test suite (more: test-long, test-cli, test-ipfs, test-web)
 	scripts/install-pdf
 	scripts/install-tmux
 	$(PYTEST) -m "not long and not cli and not ipfs and not postgres and not web" --durations=15
@@ -42,6 +42,11 @@ test-ipfs: install-dev  ## a real IPFS daemon, Kubo in process, and a real Postg
 	cd tests/real/ipfs && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	$(PIP_INSTALL) --no-deps "kubo-python==0.1.5"
 	$(PYTEST) -m "ipfs or postgres" tests/real
+
+test-web: install-dev  ## the pages in a real browser, from the story to the downloaded draft
+	scripts/install-chromium
+	cd tests/web && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(PYTEST) -m web tests/web
 
 bench-router: install-dev  ## the router beside bare clients and LiteLLM; writes benchmarks/RESULTS.md
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench

@@ -16,8 +16,7 @@ from commands.output import as_json, json_option, table
 
 if TYPE_CHECKING:
     from config import Config
-    from mediator.interfaces.serving import Accounts, ServerSettings
-    from mediator.office import Office
+    from mediator.interfaces.serving import Accounts, Pages, ServerSettings
 
 __all__ = ["run_configured", "serve"]
 
@@ -47,7 +46,7 @@ def run_configured(app: App, *, host: str | None = None, port: int | None = None
     accounts = _accounts(app, settings)
     if settings.needs_login and not any(not person.disabled for person in accounts.people()):
         raise ConfigurationError("nobody may log in yet; first: python run.py serve user add NAME")
-    served = create_app(office, accounts, settings, models=_models(app, settings), pages=_pages(office))
+    served = create_app(office, accounts, settings, models=_models(app, settings), pages=_pages())
     run_server(served, settings, lambda line: click.echo(on_one_line(line)))
 
 
@@ -108,8 +107,11 @@ def _models(app: App, settings: ServerSettings) -> Any:
     )
 
 
-def _pages(_office: Office) -> Any:
-    return None
+def _pages() -> Pages:
+    from mediator.interfaces.serving import Pages
+    from mediator.interfaces.web import error_page, web_routes
+
+    return Pages(web_routes(), error_page)
 
 
 def _check_installed() -> None:

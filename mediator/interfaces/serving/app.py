@@ -116,7 +116,8 @@ def create_app(
         app.include_router(pages.routes, include_in_schema=False)
     _tell_failures(app, pages)
     inner: App = app if models is None else _Beside(app, models)
-    return Gate(_Caught(inner), settings=settings, keeper=keeper, **(gate or {}))
+    page = None if pages is None else pages.error_page
+    return Gate(_Caught(inner), settings=settings, keeper=keeper, error_page=page, **(gate or {}))
 
 
 async def _tidy(office: Office) -> None:

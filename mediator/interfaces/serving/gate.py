@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from anyio import to_thread
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backends.llm_router.rest.guard import is_loopback_host
@@ -33,6 +34,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+#: How a refusal is shown to a person: the request, the status, what it says to programs.
+ErrorPage = Callable[[Request, int, str], Response]
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,8 @@ CONTENT_SECURITY_POLICY = (
 _HEADERS = (
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    # Other sites are told nothing. With "no-referrer" a browser sends "Origin: null" with the forms of our own pages.
+    (b"referrer-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(self), geolocation=(), microphone=(), payment=(), usb=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -79,8 +83,10 @@ class Gate:
         keeper: Doorkeeper,
         body_seconds: float = _BODY_SECONDS,
         stall_seconds: float = _STALL_SECONDS,
+        error_page: ErrorPage | None = None,
     ) -> None:
         self._app = app
+        self._error_page = error_page
         self._settings = settings
         self._keeper = keeper
         self._pace = Pace(settings.requests_per_minute)
@@ -95,7 +101,7 @@ class Gate:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        visit = _Visit(scope)
+        visit = _Visit(scope, self._error_page)
         sender = _Sender(send, visit, secure=self._settings.secure)
         try:
             refusal = await self._admit(scope, visit, sender)
@@ -242,8 +248,9 @@ class Gate:
 class _Visit:
     """One request, as the gate reads it."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, error_page: ErrorPage | None) -> None:
         self.scope = scope
+        self._error_page = error_page
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.address = scope["client"][0] if scope.get("client") else ""
@@ -262,9 +269,11 @@ class _Visit:
         return self._headers.get(name)
 
     def refusal(self, status: int, detail: str) -> Response:
-        """An answer for a program as problem details, for a person as one plain line."""
+        """For a program problem details, for a person a page; under a wrong host name one plain line only."""
         if self.for_programs:
             return problem(status, detail, self.request_id)
+        if self._error_page is not None and status != 421:
+            return self._error_page(Request(self.scope), status, detail)
         return Response(f"{detail}\n", status, media_type="text/plain; charset=utf-8")
 
 

@@ -391,7 +391,7 @@ def test_every_answer_carries_the_headers_that_lock_a_browser_down(local):
         assert "unsafe" not in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert "microphone=()" in headers["permissions-policy"]
         assert headers["cache-control"] == "no-store"
 
