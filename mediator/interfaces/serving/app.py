@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 API = "/api/v1"
 _TIDY_SECONDS = 5.0
 _MEANING = {
+    400: "The body is no JSON, or a header makes no sense.",
     401: "Nobody is signed in, or the token lets nobody in.",
     403: "Not allowed.",
     404: "There is no such thing, or it is not yours; the answer is the same.",
