@@ -1,6 +1,6 @@
 """Reads dates by code, in English and Spanish, US order for slashes unless the numbers forbid it.
 
-A two-digit year lies between 1970 and 2069 and never a century back. A date without a year takes the
+A two-digit year lies between 1950 and 2049. A date without a year takes the
 year that brings it nearest to the dated one told before it (else after it); when the text dates
 nothing, the year stays XXXX. Relative dates ("last Tuesday") are kept as text.
 """
@@ -13,82 +13,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mediator.claims.date_patterns import (
+    AFTER_SUBJECT,
+    BARE_YEAR,
+    COUNTED,
+    FRACTION,
+    HOLIDAYS,
+    MONTHS,
+    MORE_DAYS,
+    NUMBERED,
+    ORDINALS,
+    PART_OF,
+    PATTERNS,
+    RELATIVE,
+)
 from mediator.claims.report import DateMention
 
 __all__ = ["find_dates"]
 
-_MONTH_NAMES = (
-    ("january", "jan", "janurary", "januray", "enero", "ene"),
-    ("february", "feb", "febuary", "feburary", "febrero", "febr"),
-    ("march", "mar", "marzo"),
-    ("april", "apr", "apirl", "abril", "abr"),
-    ("may", "mayo"),
-    ("june", "jun", "junio"),
-    ("july", "jul", "julio"),
-    ("august", "aug", "agust", "augst", "agosto", "ago"),
-    ("september", "sept", "sep", "septemeber", "setember", "setiembre", "septiembre"),
-    ("october", "oct", "ocotber", "octobre", "octubre"),
-    ("november", "nov", "novemeber", "noviembre"),
-    ("december", "dec", "decemeber", "deciembre", "diciembre", "dic"),
-)
-_MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, 1) for name in names}
-_MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
-_DAY_NAME = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?"
-_DAY = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|º|ro)?(?!\d)"
-_YEAR = r"(?:(?:19|20)\d{2}(?!\d)|['’]\d{2}(?!\d))"
-_HOLIDAYS = {
-    "christmas eve": (12, 24), "christmas day": (12, 25), "christmas": (12, 25), "new year's eve": (12, 31),
-    "new year's day": (1, 1), "new years day": (1, 1), "new years eve": (12, 31), "halloween": (10, 31),
-    "valentine's day": (2, 14), "valentines day": (2, 14), "fourth of july": (7, 4), "4th of july": (7, 4),
-    "nochebuena": (12, 24), "navidad": (12, 25), "juneteenth": (6, 19),
-}  # fmt: skip
-_HOLIDAY = "|".join(sorted(_HOLIDAYS, key=len, reverse=True)).replace("'", "['’]")
-
-_PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"(?<![\d/.-])(?P<y>(?:19|20)\d{2})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?![\d/-])",
-        r"(?<![\d/.-])(?P<y>(?:19|20)\d{2})/(?P<m>\d{1,2})/(?P<d>\d{1,2})(?![\d/])",
-        r"(?<![\d/.-])(?P<a>\d{1,2})(?P<sep>[/.-])(?P<b>\d{1,2})(?P=sep)(?P<y>(?:19|20)\d{2}|\d{2})(?![\d/-]|\.\d)",
-        rf"\b(?P<mn>{_MONTH})\s+(?P<d>{_DAY})(?:,\s*|\s+(?:of\s+|in\s+)?)(?P<y>{_YEAR})",
-        rf"\b(?P<d>{_DAY})\s*(?:of\s+|de\s+|-)?\s*(?P<mn>{_MONTH})(?:,?\s*(?:of\s+|del?\s+(?:año\s+)?|"
-        rf"-)?)(?P<y>{_YEAR})",
-        rf"\b(?P<mn>{_MONTH})\s+(?P<d>{_DAY})\b(?!\s*(?:%|percent|people|hours|years old|pm\b|am\b|:\d))",
-        rf"\b(?P<d>{_DAY})\s+(?:of\s+|de\s+)?(?P<mn>{_MONTH})(?![\w])",
-        rf"\b(?P<mn>{_MONTH})(?:,\s*|\s+(?:of\s+|del?\s+(?:año\s+)?)?)(?P<y>{_YEAR})",
-        r"(?:(?<=\bon )|(?<=\bsince )|(?<=\bby )|(?<=\buntil )|(?<=\btill )|(?<=\bfrom )|(?<=\bdated )|"
-        r"(?<=\bel )|(?<=\bof )"
-        r"|(?<=[*•-] )|(?<=\n))(?P<m>0?[1-9]|1[0-2])/(?P<d>0?[1-9]|[12]\d|3[01])(?![\d/])",
-        r"(?<![\d/.-])(?P<m>0?[1-9]|1[0-2])/(?P<y>(?:19|20)\d{2})(?![\d/])",
-        rf"\b(?:(?P<shift>the day after|day after|the day before|"
-        rf"day before)\s+)?(?P<holiday>{_HOLIDAY})(?:,?\s+(?:of\s+|in\s+)?(?P<y>{_YEAR}))?",
-        rf"\b{_DAY_NAME},?\s+(?:the\s+)(?P<bare>(?:[1-9]|[12]\d|3[01])(?:st|nd|rd|th))\b(?!\s+(?:floor|street|"
-        rf"st\b|ave|grade|time))",
-    )
-)
-_MORE_DAYS = re.compile(
-    rf"\s*(?:,|and|&|y|-|–|to|through|thru|or)\s*(?P<d>{_DAY})(?:(?:,\s*|"
-    rf"\s+(?:de\s+)?)(?P<y>{_YEAR}))?(?![\w/:%$]|\s*(?:am|pm|a\.m|p\.m|days|hours|weeks|months|years|of us|"
-    rf"people|times|more|other|calls|texts|messages|feet|units|men|women|kids|children|dollars|percent|"
-    rf"{_MONTH})\b)",
-    re.IGNORECASE,
-)
-_BARE_YEAR = re.compile(
-    r"\b(?:in|since|from|until|till|by|during|of|desde|en|early|late|mid)[ -](?:the\s+)?(?:(?:spring|"
-    r"summer|fall|autumn|winter)\s+of\s+)?(?P<y>(?:19[7-9]|20[0-6])\d)\b(?![-/.]\d|['’]s|\s*(?:dollars|sq|"
-    r"square|miles|hours|people|honda|toyota|ford))",
-    re.IGNORECASE,
-)
-_RELATIVE = re.compile(
-    r"\b(?:(?:last|next|this|this past|the following|the next)\s+(?:week|month|year|summer|winter|spring|fall|night|"
-    r"weekend|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april|may|june|july|"
-    r"august|september|october|november|december|christmas|thanksgiving)"
-    r"|yesterday|(?:the\s+)?day before yesterday|two days ago|(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|"
-    r"eleven|twelve|\d+)\s+(?:days?|weeks?|months?|years?|hours?)\s+(?:ago|later|before|after)|"
-    r"the (?:next|same|following) (?:day|morning|night|week|month)"
-    r"|la semana pasada|el (?:mes|año) pasado|ayer|anteayer|hace (?:\w+|\d+) (?:días?|semanas?|mes(?:es)?|años?))\b",
-    re.IGNORECASE,
-)
 _SHIFTS = {"after": 1, "before": -1}
 
 
@@ -104,26 +46,28 @@ class _Found:
 
 def find_dates(text: str, today: dt.date | None = None) -> list[DateMention]:
     """Every date that ``text`` tells, in order. ``today`` fills ``nearest_earlier`` of undated years."""
-    found = _with_years(sorted(_without_overlap(_explicit(text)), key=lambda item: item.start))
+    found = _with_years(sorted(_without_overlap(text, _explicit(text)), key=lambda item: item.start))
     mentions = [_mention(text, item, today) for item in found if item.month is not None]
-    taken = [(item.start, item.end) for item in found]
+    taken = bytearray(len(text))
+    for item in found:
+        taken[item.start : item.end] = b"\x01" * (item.end - item.start)
     mentions.extend(
         DateMention(mention=match["y"], iso=match["y"], start=match.start("y"), end=match.end("y"))
-        for match in _BARE_YEAR.finditer(text)
-        if _free(match.span("y"), taken)
+        for match in BARE_YEAR.finditer(text)
+        if not any(taken[match.start("y") : match.end("y")])
     )
     mentions.extend(
         DateMention(mention=match.group(), iso=None, start=match.start(), end=match.end())
-        for match in _RELATIVE.finditer(text)
-        if _free(match.span(), taken)
+        for match in RELATIVE.finditer(text)
+        if not any(taken[match.start() : match.end()])
     )
     return sorted(mentions, key=lambda mention: mention.start)
 
 
 def _explicit(text: str) -> Iterator[_Found]:
-    for pattern in _PATTERNS:
+    for pattern in PATTERNS:
         for match in pattern.finditer(text):
-            first = _read(match)
+            first = None if _is_something_else(text, match) else _read(match)
             if first is None:
                 continue
             yield first
@@ -131,10 +75,24 @@ def _explicit(text: str) -> Iterator[_Found]:
                 yield from _days_that_follow(text, first)
 
 
+def _is_something_else(text: str, match: re.Match[str]) -> bool:
+    """Numbers of versions, cases and sections, fractions, and the verbs "may" and "march"."""
+    before = text[max(0, match.start() - 14) : match.start()]
+    groups = match.groupdict()
+    if groups.get("mn"):
+        verb = groups["mn"] in {"may", "march", "mar"} and groups.get("y") is None
+        return verb and (AFTER_SUBJECT.search(before) is not None or COUNTED.match(text, match.end()) is not None)
+    if groups.get("holiday"):
+        return False
+    if FRACTION.match(match.group()) and PART_OF.match(text, match.end()):
+        return True
+    return NUMBERED.search(before) is not None
+
+
 def _days_that_follow(text: str, first: _Found) -> Iterator[_Found]:
     """``March 3, 5 and 9, 2025``: the days that share the month."""
     position, days = first.end, []
-    while (match := _MORE_DAYS.match(text, position)) is not None:
+    while (match := MORE_DAYS.match(text, position)) is not None:
         days.append((match.start("d"), match.end(), _day(match["d"]), match["y"]))
         position = match.end()
         if match["y"] is not None:
@@ -157,7 +115,7 @@ def _read(match: re.Match[str]) -> _Found | None:
         if month > 12 >= day:
             month, day = day, month
     else:
-        month = _MONTHS[groups["mn"].lower().rstrip(".")] if groups.get("mn") else int(groups["m"])
+        month = MONTHS[groups["mn"].lower().rstrip(".")] if groups.get("mn") else int(groups["m"])
         day = _day(groups["d"]) if groups.get("d") else None  # type: ignore[assignment]  # None: a month alone
     if not _exists(year, month, day):
         return None
@@ -171,18 +129,20 @@ def _read_holiday(match: re.Match[str]) -> _Found | None:
         and match["holiday"].lower() in {"christmas", "navidad", "halloween"}
     ):
         return None
-    month, day = _HOLIDAYS[match["holiday"].lower().replace("’", "'")]
+    month, day = HOLIDAYS[match["holiday"].lower().replace("’", "'")]
     shift = _SHIFTS[match["shift"].split()[-1].lower()] if match["shift"] else 0
     moved = dt.date(2023, month, day) + dt.timedelta(days=shift)
     return _Found(match.start(), match.end(), _year(match["y"]) if match["y"] else None, moved.month, moved.day)
 
 
-def _without_overlap(items: Iterator[_Found]) -> list[_Found]:
+def _without_overlap(text: str, items: Iterator[_Found]) -> list[_Found]:
     kept: list[_Found] = []
+    taken = bytearray(len(text))
     for item in items:
         # "March 3" inside "March 3, 2025" adds nothing: the longer pattern stands first and stays.
-        if all(item.end <= other.start or other.end <= item.start for other in kept):
+        if not any(taken[item.start : item.end]):
             kept.append(item)
+            taken[item.start : item.end] = b"\x01" * (item.end - item.start)
     return kept
 
 
@@ -257,11 +217,12 @@ def _year(text: str) -> int:
     digits = int(re.sub(r"\D", "", text))
     if digits >= 100:
         return digits
-    return 2000 + digits if digits < 70 else 1900 + digits
+    return 2000 + digits if digits < 50 else 1900 + digits
 
 
 def _day(text: str) -> int:
-    return int(re.sub(r"\D", "", text))
+    word = text.lower().replace(" ", "-")
+    return ORDINALS[word] if word in ORDINALS else int(re.sub(r"\D", "", text))
 
 
 def _exists(year: int | None, month: int | None, day: int | None) -> bool:
@@ -270,7 +231,3 @@ def _exists(year: int | None, month: int | None, day: int | None) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _free(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
-    return all(span[1] <= start or end <= span[0] for start, end in taken)

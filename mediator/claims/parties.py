@@ -101,6 +101,10 @@ _OTHER_SIDE = re.compile(
 )
 
 
+#: No case has more sides; a text that names more is no story, and comparing them all would take for ever.
+_MAX_NAMES = 300
+
+
 @dataclass(frozen=True, slots=True)
 class _Name:
     text: str
@@ -114,7 +118,7 @@ def find_parties(text: str) -> list[Party]:
     """Every named person or organisation, in the order of first mention, with its role."""
     chosen: list[_Name] = []
     for name in (*_selves(text), *_titled(text), *_others(text)):
-        if not any(_same(name, other) for other in chosen):
+        if len(chosen) < _MAX_NAMES and not any(_same(name, other) for other in chosen):
             chosen.append(name)
     ordered = sorted(chosen, key=lambda name: name.start)
     return [Party(name=n.text, role=n.role, start=n.start, end=n.end, why=n.why) for n in ordered]
@@ -132,7 +136,7 @@ def _selves(text: str) -> Iterator[_Name]:
 
 def _titled(text: str) -> Iterator[_Name]:
     for match in _TITLED.finditer(text):
-        role: Role = "other" if _BYSTANDER.search(text[: match.start()]) else "defendant"
+        role: Role = "other" if _BYSTANDER.search(text[max(0, match.start() - 60) : match.start()]) else "defendant"
         if match.group("run").startswith("Judge"):
             role = "other"
         yield _Name(match["run"], match.start("run"), match.end("run"), role, "named with a title")
