@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from backends.terminal_text import on_one_line
 from mediator.claims.report import ClaimReport
 from mediator.claims.show import report_lines
 from mediator.exceptions import MediatorError, NothingToReadError
@@ -18,11 +18,13 @@ from mediator.exceptions import MediatorError, NothingToReadError
 if TYPE_CHECKING:
     from mediator.mediator import Mediator
 
-__all__ = ["claims", "evaluate", "prediction"]
+__all__ = ["claims", "evaluate", "prediction", "read_stories"]
 
 
 #: About 170,000 words, twenty times the longest complaint; reading it takes a minute or two.
 _MAX_BYTES = 1_000_000
+#: So many unusable lines are named at once.
+_MAX_NAMED = 10
 
 
 class _App(Protocol):
@@ -51,17 +53,28 @@ def claims(app: _App, file: IO[bytes], as_json: bool) -> None:
 @click.command(name="eval")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write.")
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped (it left OUTPUT.part).")
 @click.pass_obj
-def evaluate(app: _App, file: Path, output: Path) -> None:
+def evaluate(app: _App, file: Path, output: Path, resume: bool) -> None:
     """Run the pipeline over FILE, JSON lines with `id` and `text`, and write the scorer's format to --output."""
-    rows = list(_rows(file))
-    fresh = output.with_name(output.name + ".new")
-    console = Console(stderr=True)
-    with fresh.open("w", encoding="utf-8") as out:
-        for row in track(rows, description="reading stories", console=console):
-            out.write(json.dumps(_predicted(app.mediator, row), ensure_ascii=False) + "\n")
+    rows = read_stories(file)
+    part = output.with_name(output.name + ".part")
+    done = _already_read(part) if resume else set()
+    left = [row for row in rows if row["id"] not in done]
+    if done:
+        click.echo(f"{len(rows) - len(left)} of {len(rows)} stories were read before; going on", err=True)
+    failed: set[str] = set()
+    with part.open("ab" if resume else "wb") as out:
+        for row in track(left, description="reading stories", console=Console(stderr=True)):
+            said = _predicted(app.mediator, row)
+            failed.update(failure["backend"] for failure in said["failures"])
+            # Half of a surrogate pair, which JSON can hold and UTF-8 cannot, is written as its escape.
+            out.write(json.dumps(said, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
             out.flush()
-    fresh.replace(output)
+    part.replace(output)
+    if failed:
+        names = ", ".join(sorted(failed))
+        click.echo(f"these backends failed on some stories, see `failures` in the output: {names}", err=True)
     click.echo(f"{len(rows)} stories read; predictions are in {output}", err=True)
 
 
@@ -77,24 +90,51 @@ def prediction(story_id: str, report: ClaimReport) -> dict[str, Any]:
     }
 
 
-def _predicted(mediator: Mediator, row: dict[str, Any]) -> dict[str, Any]:
+def _predicted(mediator: Mediator, row: dict[str, str]) -> dict[str, Any]:
     try:
         return prediction(row["id"], mediator.extract_claims(row["text"]))
     except NothingToReadError:
         return {"id": row["id"], "claims": [], "parties": [], "dates": [], "amounts": [], "failures": []}
 
 
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
+def read_stories(file: Path) -> list[dict[str, str]]:
+    """The rows of ``file``. Every line that cannot be used is named before any work is done."""
+    rows: dict[str, dict[str, str]] = {}
+    wrong: list[str] = []
+    for number, line in enumerate(_decoded(file.read_bytes(), str(file)).split("\n"), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
-            raise MediatorError(f"{file}:{number}: this line is no JSON: {error}") from error
+        except (ValueError, RecursionError) as error:
+            wrong.append(f"line {number} is no JSON ({error})")
+            continue
         if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not isinstance(row.get("text"), str):
-            raise MediatorError(f'{file}:{number}: a line needs "id" and "text", both strings')
-        yield row
+            wrong.append(f'line {number} needs "id" and "text", both strings')
+        elif row["id"] in rows:
+            wrong.append(f"line {number} has the id {on_one_line(row['id'])} again")
+        else:
+            rows[row["id"]] = {"id": row["id"], "text": row["text"]}
+    if wrong:
+        more = f"; and {len(wrong) - _MAX_NAMED} more" if len(wrong) > _MAX_NAMED else ""
+        raise MediatorError(f"{file}: {'; '.join(wrong[:_MAX_NAMED])}{more}")
+    return list(rows.values())
+
+
+def _already_read(part: Path) -> set[str]:
+    """The ids in ``part``. A last line that was cut off in the middle is taken off."""
+    if not part.is_file():
+        return set()
+    whole = part.read_bytes()
+    kept = whole[: whole.rfind(b"\n") + 1]
+    if len(kept) != len(whole):
+        part.write_bytes(kept)
+    try:
+        return {json.loads(line)["id"] for line in kept.decode("utf-8").split("\n") if line}
+    except (ValueError, TypeError, KeyError) as error:
+        raise MediatorError(
+            f"{part} is not what an interrupted run leaves; remove it and start without --resume"
+        ) from error
 
 
 def _decoded(raw: bytes, name: str) -> str:

@@ -71,13 +71,60 @@ def test_eval_writes_the_scorers_format(app: SimpleNamespace, tmp_path: Path) ->
     assert written[2]["claims"] == []
 
 
-def test_eval_names_the_line_that_it_cannot_read(app: SimpleNamespace, tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_text('{"id": "a", "text": "x"}\n{"id": 1}\n', encoding="utf-8")
+def test_eval_names_every_line_that_it_cannot_use_before_it_reads_a_story(app: SimpleNamespace, tmp_path: Path) -> None:
+    lines = ['{"id": "a", "text": "x"}', '{"id": 1}', "not JSON", '{"id": "a", "text": "y"}', "", "[" * 100_000]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
-    result = run(evaluate, app, str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl"))
+    error = str(run(evaluate, app, str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl")).exception)
 
-    assert "in.jsonl:2" in str(result.exception)
+    assert 'line 2 needs "id" and "text"' in error
+    assert "line 3 is no JSON" in error
+    assert "line 4 has the id a again" in error
+    assert "line 6 is no JSON" in error
+    assert list(tmp_path.iterdir()) == [tmp_path / "in.jsonl"]
+
+
+def test_eval_of_bytes_that_are_no_text_is_one_line(app: SimpleNamespace, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(b'{"id": "a", "text": "\xff"}')
+
+    error = str(run(evaluate, app, str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl")).exception)
+
+    assert "not UTF-8" in error
+
+
+def test_eval_goes_on_where_an_interrupted_run_stopped(app: SimpleNamespace, tmp_path: Path) -> None:
+    rows = [{"id": name, "text": STORY} for name in "abc"]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    cut_off = json.dumps({"id": "a", "claims": "kept as it was"}) + '\n{"id": "b", "cl'
+    (tmp_path / "out.jsonl.part").write_text(cut_off, encoding="utf-8")
+
+    result = run(evaluate, app, str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "out.jsonl"), "--resume")
+
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["id"] for row in written] == ["a", "b", "c"]
+    assert written[0]["claims"] == "kept as it was"
+    assert "1 of 3 stories were read before" in result.stderr
+    assert not (tmp_path / "out.jsonl.part").exists()
+
+
+def test_eval_keeps_what_it_read_when_it_is_interrupted(app: SimpleNamespace, tmp_path: Path) -> None:
+    rows = [{"id": "a", "text": STORY}, {"id": "b", "text": STORY}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    read = iter([app.mediator.extract_claims(STORY)])
+    stopped = SimpleNamespace(mediator=SimpleNamespace(extract_claims=lambda _text: next(read)))
+
+    run(evaluate, stopped, str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl"))
+
     assert not (tmp_path / "out.jsonl").exists()
+    assert json.loads((tmp_path / "out.jsonl.part").read_text(encoding="utf-8"))["id"] == "a"
+
+
+def test_eval_of_a_half_surrogate_writes_json_that_reads_back(app: SimpleNamespace, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(json.dumps({"id": "\ud83d", "text": STORY + " \ud83d ok"}), encoding="utf-8")
+
+    run(evaluate, app, str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl"))
+
+    assert json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8"))["id"] == "\ud83d"
 
 
 def test_draft_writes_the_latest_session_in_every_format(app: SimpleNamespace, tmp_path: Path) -> None:
