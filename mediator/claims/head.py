@@ -37,11 +37,17 @@ Matrix = NDArray[np.float32]
 
 #: Vectors and word rows have length 1; these are their weights, the last that of the constant.
 VECTOR_SCALE, WORD_SCALE, CONSTANT = 6.0, 4.0, 4.0
-#: Runs of one, two and three sentences are scored, and the story as a whole.
-RUNS = (1, 2, 3)
+#: Single sentences and runs of three are scored, and the story as a whole.
+RUNS = (1, 3)
 #: Numbers that ``story_features`` has for one view.
 _VIEW_WIDTH = len(RUNS) + 4
+#: Where in them stands how much the story tells any claim at all: its best run, and the whole.
+_TOLD = (_VIEW_WIDTH - 2, _VIEW_WIDTH - 1)
+#: A piece of a long story in characters (the sentence model reads 256 tokens); two pieces share some sentences.
 _WHOLE = 1500
+_SHARED = 2
+#: Texts that are scored together; a long story takes no more memory than this many.
+_BLOCK = 512
 _SUPPORT = 0.35
 _CANDIDATE = 0.12
 
@@ -98,7 +104,22 @@ def story_texts(parts: Sequence[Sentence]) -> list[tuple[int, str]]:
         for first in range(max(1, len(parts) - size + 1))
         if size <= len(parts)
     ]
-    return [*texts, (0, " ".join(part.text for part in parts)[:_WHOLE])]
+    return [*texts, *((0, text) for text in _wholes(parts))]
+
+
+def _wholes(parts: Sequence[Sentence]) -> list[str]:
+    """The story as a whole: one text, or pieces cut at sentence borders that share some sentences."""
+    pieces: list[str] = []
+    first = 0
+    while True:
+        last, length = first, len(parts[first].text)
+        while last + 1 < len(parts) and length + 1 + len(parts[last + 1].text) <= _WHOLE:
+            last += 1
+            length += 1 + len(parts[last].text)
+        pieces.append(" ".join(part.text for part in parts[first : last + 1])[:_WHOLE])
+        if last == len(parts) - 1:
+            return pieces
+        first = max(first + 1, last + 1 - _SHARED)
 
 
 def story_features(runs: Sequence[int], views: Sequence[Matrix]) -> NDArray[np.float64]:
@@ -113,12 +134,12 @@ def story_features(runs: Sequence[int], views: Sequence[Matrix]) -> NDArray[np.f
 
 def _view_features(runs: NDArray[np.intp], scores: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     claim_scores, any_scores = scores[:, :-1], scores[:, -1]
-    whole = claim_scores[runs == 0][0]
+    whole = claim_scores[runs == 0].max(axis=0)
     best = [claim_scores[runs == size].max(axis=0) if (runs == size).any() else whole for size in RUNS]
     mean = (sum(best) / len(best) + whole) / 2
     order = np.sort(mean)
     rival = np.where(mean == order[-1], order[-2], order[-1])
-    told = [np.full_like(whole, any_scores.max()), np.full_like(whole, any_scores[runs == 0][0])]
+    told = [np.full_like(whole, any_scores.max()), np.full_like(whole, any_scores[runs == 0].max())]
     return [*best, whole, np.clip(mean - rival, -4, 4), *told]
 
 
@@ -128,7 +149,7 @@ def told_features(features: NDArray[np.float64], probability: NDArray[np.float64
     ``features`` has an axis of stories, of claim types and of ``story_features``.
     """
     views = (features.shape[-1] - 1) // _VIEW_WIDTH
-    told = [features[:, 0, view * _VIEW_WIDTH + place] for view in range(views) for place in (5, 6)]
+    told = [features[:, 0, view * _VIEW_WIDTH + place] for view in range(views) for place in _TOLD]
     logits = np.sort(np.log(probability / (1 - probability)), axis=1)
     columns = [*told, logits[:, -1], logits[:, -2], np.log1p(probability.sum(axis=1))]
     return np.stack([*columns, np.ones(len(probability))], axis=1)
@@ -180,14 +201,18 @@ class HeadScorer:
         unique = list(dict.fromkeys(texts))
         place = {text: index for index, text in enumerate(unique)}
         every = [place[text] for text in texts]
-        plain = rows(self._head.words, unique, None)
-        views = [(plain @ self._head.words_only.units)[every]]
-        own = plain
+        blocks = [self._scores(unique[first : first + _BLOCK]) for first in range(0, len(unique), _BLOCK)]
+        *views, elements = [np.concatenate(columns)[every] for columns in zip(*blocks, strict=True)]
+        return Story(views[0][: len(parts)], elements[: len(parts)], story_features(runs, views))
+
+    def _scores(self, texts: Sequence[str]) -> list[Matrix]:
+        """The scores of some texts for the claim types, a matrix for each view, and last those for the elements."""
+        own = plain = rows(self._head.words, texts, None)
+        views = [plain @ self._head.words_only.units]
         if self._embed is not None:
-            own = rows(self._head.words, unique, self._embed(unique))
-            views.insert(0, (own @ self._weights.units)[every])
-        elements = own[every[: len(parts)]] @ self._weights.elements
-        return Story(views[0][: len(parts)], elements, story_features(runs, views))
+            own = rows(self._head.words, texts, self._embed(texts))
+            views.insert(0, own @ self._weights.units)
+        return [*views, own @ self._weights.elements]
 
     def _candidate(self, claim: int, confidence: float, accepted: bool, story: Story) -> Candidate:
         strength = _sigmoid(story.sentences[:, claim].astype(np.float64))

@@ -11,15 +11,16 @@ import io
 import json
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mediator.claims.examples import Example, read_examples, stories, taxonomy_examples, version_of
 from mediator.claims.features import Words
+from mediator.claims.fitting import Doubles, fit, fit_small, kernel_of, least_squares, sigmoid
 from mediator.claims.head import Embed, Matrix, decide, rows, story_features, story_texts, told_features
 from mediator.claims.taxonomy import Taxonomy, load_taxonomy
 from mediator.claims.text import sentences
@@ -27,24 +28,9 @@ from mediator.claims.text import sentences
 __all__ = ["Example", "main", "read_examples", "taxonomy_examples", "train", "version_of"]
 
 _FOLDS = 5
-_STORIES = 90
 _SEED = 11
 _UNIT_PENALTY = 1.5
 _ELEMENT_PENALTY = 10.0
-_STEPS = 80
-#: Elements that many claim types share; their words say nothing about the type.
-_COMMON_ELEMENTS = frozenset({"exhaustion", "harm", "damages"})
-Doubles = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One labelled text. ``group`` is its file, so that filler can be told from near misses."""
-
-    text: str
-    claims: frozenset[str]
-    elements: frozenset[tuple[str, str]]
-    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,54 +41,6 @@ class _Decision:
     told: Doubles
     bars: dict[str, float]
     results: dict[str, float]
-
-
-def read_examples(taxonomy: Taxonomy) -> list[Example]:
-    """Every line of ``training/*.txt``: ``codes|text``, codes as the README there says."""
-    folder = resources.files("mediator.claims").joinpath("training")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".txt"))
-    return [
-        _example(line, name.removesuffix(".txt"), taxonomy)
-        for name in names
-        for line in folder.joinpath(name).read_text(encoding="utf-8").splitlines()
-        if line
-    ]
-
-
-def taxonomy_examples(taxonomy: Taxonomy) -> list[Example]:
-    """The taxonomy's own words for each claim type: its name, keywords, usual evidence and elements."""
-    return [
-        Example(text, frozenset({claim.id}), frozenset(), "taxonomy")
-        for claim in taxonomy.claims
-        for text in dict.fromkeys(
-            (
-                claim.name,
-                *claim.keywords,
-                *claim.evidence,
-                *(e.label for e in claim.elements if e.id not in _COMMON_ELEMENTS),
-            )
-        )
-    ]
-
-
-def version_of(examples: Sequence[Example]) -> str:
-    """A short name for exactly these examples."""
-    lines = "\n".join(f"{sorted(e.claims)}{sorted(e.elements)}{e.text}" for e in examples)
-    return hashlib.sha256(lines.encode()).hexdigest()[:8]
-
-
-def _example(line: str, group: str, taxonomy: Taxonomy) -> Example:
-    codes, _, text = line.partition("|")
-    own, *others = codes.split("+")
-    claims = {claim for claim in others if claim}
-    elements: set[tuple[str, str]] = set()
-    if own and own != "-":
-        claims.add(group)
-        elements = {(group, taxonomy[group].elements[int(digit) - 1].id) for digit in own}
-    unknown = [claim for claim in claims if claim not in taxonomy]
-    if unknown or not text:
-        raise ValueError(f"{group}.txt: cannot read {line[:60]!r}")
-    return Example(text, frozenset(claims), frozenset(elements), group)
 
 
 def train(examples: Sequence[Example], taxonomy: Taxonomy, embed: Embed) -> tuple[bytes, dict[str, object]]:
@@ -119,13 +57,18 @@ def train(examples: Sequence[Example], taxonomy: Taxonomy, embed: Embed) -> tupl
     measured: dict[str, object] = {}
     about: dict[str, object] = {"claims": claims, "elements": element_ids}
     views = {"vectors": rows(words, texts, vectors), "words": rows(words, texts, None)}
+    kernels = {name: kernel_of(view) for name, view in views.items()}
+    made = _read_stories(examples, embed, words)
     for name, own in views.items():
-        arrays[f"{name}_units"] = _fit(own, labels, _UNIT_PENALTY).astype(np.float16)
-        used = [(view, embed if key == "vectors" else None) for key, view in views.items() if name in ("vectors", key)]
-        decision = _decide(examples, labels, used, words)
+        every = np.arange(len(own))
+        arrays[f"{name}_units"] = fit(own, kernels[name], labels, every, _UNIT_PENALTY).astype(np.float16)
+        used = [key for key in views if name in ("vectors", key)]
+        held_out = {key: _held_out_weights(views[key], kernels[key], labels, examples) for key in used}
+        decision = _decide(examples, labels, made, [(key, views[key], held_out[key]) for key in used])
         arrays[f"{name}_story"], arrays[f"{name}_told"] = decision.story, decision.told
-        element_bar, element_results = _element_bar(own, supports, labels[:, :-1], element_ids, claims)
-        arrays[f"{name}_elements"] = _elements(own, supports).astype(np.float16)
+        element_bar, element_results = _element_bar(own, kernels[name], supports, labels[:, :-1], element_ids, claims)
+        weights = least_squares(own, kernels[name], supports, every, _ELEMENT_PENALTY)
+        arrays[f"{name}_elements"] = weights.astype(np.float16)
         about[name] = {**decision.bars, "element_threshold": element_bar}
         measured[name] = {**decision.results, **decision.bars, **element_results}
     about["version"] = version_of(examples)
@@ -134,51 +77,75 @@ def train(examples: Sequence[Example], taxonomy: Taxonomy, embed: Embed) -> tupl
     return _packed(arrays), {"examples": len(examples), **measured}
 
 
-def _fit(data: Matrix, labels: Doubles, penalty: float) -> Doubles:
-    """Logistic regression for all columns at once.
+def _folds(examples: Sequence[Example]) -> NDArray[np.intp]:
+    """The fold of each example; those of the taxonomy are never held out, since nobody writes like it."""
+    fold = np.random.default_rng(_SEED).permutation(len(examples)) % _FOLDS
+    fold[[example.group == "taxonomy" for example in examples]] = _FOLDS
+    return np.asarray(fold, dtype=np.intp)
 
-    The curvature of the loss is at most 1/4, so each step solves the same linear system and never
-    overshoots; it is solved among the examples, of which there are fewer than features.
-    """
-    data64 = data.astype(np.float64)
-    kernel = data64 @ data64.T
-    inverse = np.linalg.inv(kernel + 4 * penalty * np.eye(len(data)))
-    scores = np.full_like(labels, -3.0)
-    weights = np.zeros_like(labels)
-    for _ in range(_STEPS):
-        target = scores + 4 * (labels - 1 / (1 + np.exp(-scores)))
-        weights = inverse @ target
-        scores = kernel @ weights
-    return np.asarray(data64.T @ weights)
+
+def _held_out_weights(view: Matrix, kernel: Doubles, labels: Doubles, examples: Sequence[Example]) -> list[Doubles]:
+    """For each fold, the weights of a fit that has not seen it."""
+    fold = _folds(examples)
+    return [fit(view, kernel, labels, np.flatnonzero(fold != number), _UNIT_PENALTY) for number in range(_FOLDS)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """A story of held-out texts: its fold, the examples in it, and what is scored, as features of each view."""
+
+    fold: int
+    examples: list[int]
+    runs: tuple[int, ...]
+    views: dict[str, Matrix]
+
+
+def _read_stories(examples: Sequence[Example], embed: Embed, words: Words) -> list[_Story]:
+    """Stories of every fold, all their texts embedded together."""
+    random = np.random.default_rng(_SEED)
+    fold = _folds(examples)
+    made: list[tuple[int, list[int], tuple[int, ...], list[str]]] = []
+    for number in range(_FOLDS):
+        for chosen in stories(examples, np.flatnonzero(fold == number), random):
+            scored = story_texts(sentences("\n\n".join(examples[i].text for i in chosen)))
+            made.append((number, chosen, tuple(run for run, _ in scored), [text for _, text in scored]))
+    unique = list(dict.fromkeys(text for *_, texts in made for text in texts))
+    vectors = dict(zip(unique, embed(unique), strict=True))
+    return [
+        _Story(
+            fold=number,
+            examples=chosen,
+            runs=runs,
+            views={
+                "vectors": rows(words, texts, np.stack([vectors[text] for text in texts])),
+                "words": rows(words, texts, None),
+            },
+        )
+        for number, chosen, runs, texts in made
+    ]
 
 
 def _decide(
-    examples: Sequence[Example], told: Doubles, views: Sequence[tuple[Matrix, Embed | None]], words: Words
+    examples: Sequence[Example],
+    told: Doubles,
+    made: Sequence[_Story],
+    views: Sequence[tuple[str, Matrix, list[Doubles]]],
 ) -> _Decision:
     """The decision over a story, from stories made of held-out texts, with what it reaches on them."""
-    random = np.random.default_rng(_SEED)
-    fold = random.permutation(len(examples)) % _FOLDS
-    fold[[example.group == "taxonomy" for example in examples]] = _FOLDS  # never held out: nobody writes like it
-    features: list[Doubles] = []
-    truth: list[Doubles] = []
+    fold = _folds(examples)
+    features = [
+        story_features(story.runs, [(story.views[key] @ own[story.fold]).astype(np.float32) for key, _, own in views])
+        for story in made
+    ]
+    truth = [np.asarray(told[story.examples, :-1].max(axis=0), dtype=np.float64) for story in made]
     unit_scores = np.zeros_like(told)
     for number in range(_FOLDS):
         held_out = np.flatnonzero(fold == number)
-        kept = np.flatnonzero(fold != number)
-        weights = [_fit(view[kept], told[kept], _UNIT_PENALTY) for view, _ in views]
-        unit_scores[held_out] = sum(view[held_out] @ own for (view, _), own in zip(views, weights, strict=True))
-        for chosen in _stories(examples, held_out, random):
-            runs, texts = zip(*story_texts(sentences("\n\n".join(examples[i].text for i in chosen))), strict=True)
-            scores = [
-                rows(words, texts, None if embed is None else embed(texts)) @ own
-                for (_, embed), own in zip(views, weights, strict=True)
-            ]
-            features.append(story_features(runs, [score.astype(np.float32) for score in scores]))
-            truth.append(np.asarray(told[chosen, :-1].max(axis=0), dtype=np.float64))
+        unit_scores[held_out] = sum(view[held_out] @ own[number] for _, view, own in views)
     stacked, gold = np.stack(features), np.stack(truth)
     flat = stacked.reshape(-1, stacked.shape[-1])
-    story = _fit_small(flat, gold.reshape(-1))
-    probability = _sigmoid(flat @ story).reshape(gold.shape)
+    story = fit_small(flat, gold.reshape(-1))
+    probability = sigmoid(flat @ story).reshape(gold.shape)
     gate_rows, tells = told_features(stacked, probability), gold.max(axis=1)
     bars = _bars(gold, probability, _held_out(gate_rows, tells))
     said = decide(probability, _held_out(gate_rows, tells), bars["threshold"], bars["gate"])
@@ -191,11 +158,7 @@ def _decide(
         "story_abstains_rightly": float((~said[silent].any(axis=1)).mean()),
         "story_missed_whole": float((~said[~silent].any(axis=1)).mean()),
     }
-    return _Decision(story, _fit_small(gate_rows, tells), bars, results)
-
-
-def _sigmoid(scores: Doubles) -> Doubles:
-    return np.asarray(1 / (1 + np.exp(-np.clip(scores, -30, 30))))
+    return _Decision(story, fit_small(gate_rows, tells), bars, results)
 
 
 def _held_out(gate_rows: Doubles, tells: Doubles) -> Doubles:
@@ -203,8 +166,8 @@ def _held_out(gate_rows: Doubles, tells: Doubles) -> Doubles:
     likely = np.zeros(len(tells))
     fold = np.arange(len(tells)) % _FOLDS
     for number in range(_FOLDS):
-        weights = _fit_small(gate_rows[fold != number], tells[fold != number])
-        likely[fold == number] = _sigmoid(gate_rows[fold == number] @ weights)
+        weights = fit_small(gate_rows[fold != number], tells[fold != number])
+        likely[fold == number] = sigmoid(gate_rows[fold == number] @ weights)
     return likely
 
 
@@ -216,39 +179,12 @@ def _bars(gold: Doubles, probability: Doubles, told: Doubles) -> dict[str, float
         said = decide(probability, told, *bars)
         abstains = float((~said[silent].any(axis=1)).mean())
         missed = float((~said[~silent].any(axis=1)).mean())
-        return _macro_f1(gold, said) + 0.5 * abstains - 0.5 * missed
+        # Of a claim that is shown the person can say no; one that is missed whole nobody asks about again.
+        return _macro_f1(gold, said) + 0.5 * abstains - missed
 
     grid = [(float(bar), float(gate)) for bar in np.arange(0.3, 0.7, 0.025) for gate in np.arange(0.4, 0.9, 0.025)]
     threshold, gate = max(grid, key=worth)
     return {"threshold": round(threshold, 3), "gate": round(gate, 3)}
-
-
-def _stories(examples: Sequence[Example], pool: NDArray[np.intp], random: np.random.Generator) -> Iterator[list[int]]:
-    """Stories of held-out texts: mostly one claim among filler, some two, some none."""
-    telling = [int(i) for i in pool if examples[i].claims]
-    filler = [int(i) for i in pool if examples[i].group == "none"]
-    whole = [int(i) for i in pool if examples[i].group == "none_stories"]
-    misses = [int(i) for i in pool if not examples[i].claims and examples[i].group not in ("none", "none_stories")]
-    for _ in range(_STORIES):
-        kind = random.random()
-        claims = 1 if kind < 0.65 else 2 if kind < 0.8 else 0
-        chosen = [int(i) for i in random.choice(telling, claims, replace=False)]
-        if not claims:
-            chosen = [int(random.choice(whole if random.random() < 0.6 else misses))]
-        chosen += [int(i) for i in random.choice(filler, min(int(random.integers(0, 5)), len(filler)), replace=False)]
-        random.shuffle(chosen)
-        yield chosen
-
-
-def _fit_small(rows: Doubles, labels: Doubles) -> Doubles:
-    """Logistic regression with few features by Newton's method."""
-    weights = np.zeros(rows.shape[1])
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-np.clip(rows @ weights, -30, 30)))
-        slope = rows.T @ (p - labels) + 1e-2 * weights
-        curve = (rows * (p * (1 - p))[:, None]).T @ rows + 1e-2 * np.eye(rows.shape[1])
-        weights = weights - np.linalg.solve(curve, slope)
-    return weights
 
 
 def _macro_f1(gold: Doubles, said: NDArray[np.bool_]) -> float:
@@ -256,22 +192,20 @@ def _macro_f1(gold: Doubles, said: NDArray[np.bool_]) -> float:
     return float(np.mean(2 * right / np.maximum(gold.sum(axis=0) + said.sum(axis=0), 1)))
 
 
-def _elements(data: Matrix, supports: Doubles) -> Doubles:
-    """Least squares with a penalty: a score near 1 where the element is told, near 0 elsewhere."""
-    data64 = data.astype(np.float64)
-    inverse = np.linalg.inv(data64 @ data64.T + _ELEMENT_PENALTY * np.eye(len(data)))
-    return np.asarray(data64.T @ (inverse @ supports))
-
-
 def _element_bar(
-    data: Matrix, supports: Doubles, told: Doubles, element_ids: Sequence[tuple[str, str]], claims: Sequence[str]
+    data: Matrix,
+    kernel: Doubles,
+    supports: Doubles,
+    told: Doubles,
+    element_ids: Sequence[tuple[str, str]],
+    claims: Sequence[str],
 ) -> tuple[float, dict[str, float]]:
     """The lowest score at which nine of ten elements are right, within held-out texts of the claim."""
     fold = np.random.default_rng(_SEED).permutation(len(data)) % _FOLDS
     scores = np.zeros_like(supports)
     for number in range(_FOLDS):
         held_out, kept = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        scores[held_out] = data[held_out] @ _elements(data[kept], supports[kept])
+        scores[held_out] = data[held_out] @ least_squares(data, kernel, supports, kept, _ELEMENT_PENALTY)
     owner = [claims.index(claim) for claim, _ in element_ids]
     own = (told[:, owner] > 0) & supports.any(axis=1, keepdims=True)
     results = {"element_precision": 0.0, "element_recall": 0.0}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +21,9 @@ from mediator.claims.taxonomy import load_taxonomy
 from mediator.claims.text import sentences
 
 TAXONOMY = load_taxonomy()
-DEV = Path(__file__).parents[2] / "data" / "dev_narratives.jsonl"
+DATA = Path(__file__).parents[2] / "data"
+DEV, OWN = DATA / "dev_narratives.jsonl", DATA / "own_narratives.jsonl"
+CHECKER = Path(__file__).parents[3] / "benchmarks" / "validate_narratives.py"
 
 
 def fake_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -55,9 +59,11 @@ def test_every_element_that_a_line_names_is_of_the_taxonomy() -> None:
     assert named <= {(claim.id, element.id) for claim in TAXONOMY.claims for element in claim.elements}
 
 
-def test_no_training_text_shares_a_run_of_five_words_with_a_dev_narrative() -> None:
-    dev = set().union(*(runs(json.loads(line)["text"], 5) for line in DEV.read_text(encoding="utf-8").splitlines()))
-    shared = {run for example in train.read_examples(TAXONOMY) for run in runs(example.text, 5) & dev}
+@pytest.mark.parametrize(("narratives", "size"), [(DEV, 5), (OWN, 6)], ids=["dev", "own"])
+def test_no_training_text_shares_a_run_of_words_with_a_narrative(narratives: Path, size: int) -> None:
+    told = (json.loads(line)["text"] for line in narratives.read_text(encoding="utf-8").splitlines())
+    known = set().union(*(runs(text, size) for text in told))
+    shared = {run for example in train.read_examples(TAXONOMY) for run in runs(example.text, size) & known}
 
     assert shared == set()
 
@@ -115,15 +121,24 @@ def test_without_vectors_it_says_so_and_still_finds_the_plain_case() -> None:
     assert "not installed" in scorer.warnings[0]
 
 
-@pytest.mark.slow
-def test_the_figures_on_the_dev_set_stay_above_the_bars(tmp_path: Path) -> None:
-    from backends.local.embeddings import SentenceEmbedder
-    from benchmarks.claims import GOLD, run, score
+def test_our_own_narratives_hold_against_their_gold_and_share_nothing_with_the_dev_set() -> None:
+    taxonomy = Path(train.__file__).with_name("taxonomy.json")
 
-    gold = [json.loads(line) for line in GOLD.read_text(encoding="utf-8").splitlines()]
+    checked = subprocess.run([sys.executable, CHECKER, taxonomy, OWN, DEV], capture_output=True, text=True, check=False)
+
+    assert checked.stdout.endswith("passed, 0 failed\n"), checked.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("narratives", [DEV, OWN], ids=["dev", "own"])
+def test_the_figures_on_narratives_never_trained_on_stay_above_the_bars(narratives: Path, tmp_path: Path) -> None:
+    from backends.local.embeddings import SentenceEmbedder
+    from benchmarks.claims import run, score
+
+    gold = [json.loads(line) for line in narratives.read_text(encoding="utf-8").splitlines()]
     run(HeadScorer(load_head(), SentenceEmbedder().embed), gold, tmp_path / "pred.jsonl")
 
-    result = score(GOLD, tmp_path / "pred.jsonl")
+    result = score(narratives, tmp_path / "pred.jsonl")
     assert result["claims_macro_f1"] >= 0.6
     assert result["abstain_on_no_claim"] >= 0.75
     assert result["missed_whole_case"] <= 0.1
