@@ -16,7 +16,8 @@ class Candidate:
     """One claim type. ``accepted`` is the scorer's own decision when nobody else is asked.
 
     ``sentences`` maps positions of sentences to how strongly each speaks for the claim;
-    ``elements`` does the same for each element of the claim.
+    ``elements`` does the same for each element of the claim. ``passage`` is the part of the story that
+    speaks for the claim, which is what a language model is shown.
     """
 
     claim_id: str
@@ -24,6 +25,7 @@ class Candidate:
     accepted: bool
     sentences: Mapping[int, float]
     elements: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    passage: str = ""
 
 
 class Scorer(Protocol):

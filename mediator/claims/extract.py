@@ -6,6 +6,7 @@ taxonomy, no name, date or amount is invented, and text that talks to the softwa
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +17,7 @@ from mediator.claims.directives import addressed_to_software
 from mediator.claims.grounding import Grounder
 from mediator.claims.panel import Judge, PanelResult
 from mediator.claims.parties import find_parties
+from mediator.claims.passages import passage
 from mediator.claims.report import ClaimReport, ElementSupport, FoundClaim, MissingElement, Quote, Refusal
 from mediator.claims.rules import apply_labelling_rules
 from mediator.claims.taxonomy import Taxonomy
@@ -44,19 +46,23 @@ def extract(
     ignored = addressed_to_software(text, parts)
     masked = _mask(text, ignored)
     story = sentences(masked)
-    candidates = [c for c in scorer.score(story) if c.claim_id in taxonomy][:_MAX_CANDIDATES]
+    found = scorer.score(story) if story else []
+    candidates = [
+        dataclasses.replace(c, passage=passage(masked, story, c.sentences)) for c in found if c.claim_id in taxonomy
+    ][:_MAX_CANDIDATES]
     result = panel.judge(masked, candidates)
     kept, refused = apply_labelling_rules(masked, story, _decide(candidates, result), scorer.engine)
     claims: list[FoundClaim] = []
     for candidate in kept:
-        claim, paraphrased = _found(candidate, story, masked, taxonomy, scorer, result)
+        claim, paraphrased = _found(candidate, story, (text, masked), taxonomy, scorer, result)
         refused.extend(paraphrased)
         claims.append(claim)
     return ClaimReport(
         claims=tuple(claims),
-        parties=tuple(find_parties(masked)),
-        dates=tuple(find_dates(masked, today)),
-        amounts=tuple(find_amounts(masked)),
+        # What stands on both sides of words that were set aside is not in the text as one.
+        parties=tuple(p for p in find_parties(masked) if text[p.start : p.end] == p.name),
+        dates=tuple(d for d in find_dates(masked, today) if text[d.start : d.end] == d.mention),
+        amounts=tuple(a for a in find_amounts(masked) if text[a.start : a.end] == a.mention),
         missing=tuple(_missing(claims, taxonomy)),
         refused=(*result.refused, *refused),
         failures=result.failures,
@@ -69,11 +75,17 @@ def extract(
 
 
 def _mask(text: str, spans: Sequence[Sentence]) -> str:
-    """The text with those spans blanked, every other character where it was."""
+    """The text with those spans blanked, every other character where it was.
+
+    A form feed stands first in each, which ends a sentence: no quote reaches over what was set aside.
+    """
+    pieces: list[str] = []
+    done = 0
     for span in spans:
-        blank = "".join(character if character in "\r\n" else " " for character in span.text)
-        text = text[: span.start] + blank + text[span.end :]
-    return text
+        blank = "\f" + "".join(character if character in "\r\n" else " " for character in span.text[1:])
+        pieces += [text[done : span.start], blank]
+        done = span.end
+    return "".join([*pieces, text[done:]])
 
 
 def _decide(candidates: Sequence[Candidate], result: PanelResult) -> list[Candidate]:
@@ -87,13 +99,13 @@ def _decide(candidates: Sequence[Candidate], result: PanelResult) -> list[Candid
 def _found(
     candidate: Candidate,
     story: Sequence[Sentence],
-    text: str,
+    texts: tuple[str, str],
     taxonomy: Taxonomy,
     scorer: Scorer,
     result: PanelResult,
 ) -> tuple[FoundClaim, list[Refusal]]:
     claim = taxonomy[candidate.claim_id]
-    offered, refused = _grounded(result.quotes.get(claim.id, ()), text, claim.id, result.checked_by or "")
+    offered, refused = _grounded(result.quotes.get(claim.id, ()), texts, claim.id, result.checked_by or "")
     own = _best_sentences(candidate.sentences, story)
     quotes = _distinct([*offered, *own])[:_MAX_QUOTES]
     elements = tuple(
@@ -116,12 +128,18 @@ def _found(
     return found, refused
 
 
-def _grounded(offers: Sequence[str], text: str, claim_id: str, engine: str) -> tuple[list[Quote], list[Refusal]]:
-    grounder = Grounder(text)
+def _grounded(
+    offers: Sequence[str], texts: tuple[str, str], claim_id: str, engine: str
+) -> tuple[list[Quote], list[Refusal]]:
+    """``texts``: as it was given, and with what talks to the software blanked, in which quotes are looked up."""
+    text, masked = texts
+    grounder = Grounder(masked)
     quotes: list[Quote] = []
     refused: list[Refusal] = []
     for offer in offers:
         quote = grounder.find(offer)
+        if quote is not None and text[quote.start : quote.end] != quote.text:
+            quote = None
         if quote is not None and 12 <= len(quote.text) <= _MAX_QUOTE_LENGTH:
             quotes.append(quote)
         else:

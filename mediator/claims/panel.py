@@ -79,6 +79,7 @@ class Panel:
         """Ask about every candidate until each has an answer or no backend is left."""
         result = PanelResult()
         open_ids = [candidate.claim_id for candidate in candidates]
+        shown = {candidate.claim_id: candidate.passage or story for candidate in candidates}
         failures: list[BackendFailure] = []
         warnings: list[str] = []
         for backend in self._backends:
@@ -94,7 +95,7 @@ class Panel:
                     "claims is not used; a larger model can do better"
                 )
                 continue
-            asked = ask(backend, [(self._taxonomy[claim_id], story) for claim_id in open_ids])
+            asked = ask(backend, [(self._taxonomy[claim_id], shown[claim_id]) for claim_id in open_ids])
             open_ids = self._take(backend, asked, result, failures)
         result.failures = tuple(failures)
         result.warnings = tuple(warnings) if result.checked_by is None else ()

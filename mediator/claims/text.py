@@ -15,8 +15,8 @@ _ABBREVIATIONS = word_set(
     "rep sen jan feb mar apr jun jul aug sep sept oct nov dec vs etc approx dept est fig hon mt ft sra dra "
     "srta lic ing av u.s a.m p.m d.c e.g i.e mon tue wed thu fri sat"
 )
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)")
-_BREAK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*•–—]|\d{1,2}[.)/-]|[A-Z]))|\n")
+_END = re.compile(r"[.!?…]+(?:[\"'”’)\]]|</?\w{1,20}>)*(?=\s|$)")
+_BREAK = re.compile(r"\f|\n\s*\n|\n(?=\s*(?:[-*•–—]|\d{1,2}[.)/-]|[A-Z]))|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
 
 def _wrapped(text: str, line_end: re.Match[str]) -> bool:
     """Whether the line goes on: a single break in mid-sentence, as pasted mail has it."""
-    if line_end.group().count("\n") > 1:
+    if "\f" in line_end.group() or line_end.group().count("\n") > 1:
         return False
     before = text[: line_end.start()].rstrip()
     after = text[line_end.end() :].lstrip(" \t")
