@@ -1,4 +1,7 @@
-"""Compares ways of finding claims on the dev narratives: ``python -m benchmarks.claims [ENGINE ...]``.
+"""Compares ways of finding claims: ``python -m benchmarks.claims [--set dev|own] [ENGINE ...]``.
+
+``dev`` is the 30 narratives that were given; ``own`` is 72 of our own, written before the head had read
+any of them and never trained on.
 
 Engines: keywords, words, head, model (the embedded language model alone, one constrained call a story),
 both (the head's claims that the embedded model confirms). Prints one row of a Markdown table for each.
@@ -35,7 +38,8 @@ if TYPE_CHECKING:
     from backends.workstation import WorkstationBackend
 
 HERE = Path(__file__).resolve().parent
-GOLD = HERE.parent / "tests" / "data" / "dev_narratives.jsonl"
+DATA = HERE.parent / "tests" / "data"
+GOLD = DATA / "dev_narratives.jsonl"
 SCORER = HERE / "score_narratives.py"
 TAXONOMY = load_taxonomy()
 COLUMNS = (
@@ -111,9 +115,14 @@ def score(*files: Path) -> dict[str, Any]:
 
 def main(names: Sequence[str]) -> int:
     """Run the named engines, all of them by default."""
-    gold = [json.loads(line) for line in GOLD.read_text(encoding="utf-8").splitlines()]
+    names, chosen = list(names), GOLD
+    if "--set" in names:
+        place = names.index("--set")
+        chosen = DATA / f"{names[place + 1]}_narratives.jsonl"
+        del names[place : place + 2]
+    gold = [json.loads(line) for line in chosen.read_text(encoding="utf-8").splitlines()]
     stripped = subprocess.run(
-        [sys.executable, str(SCORER), "--strip", str(GOLD)], capture_output=True, text=True, check=True
+        [sys.executable, str(SCORER), "--strip", str(chosen)], capture_output=True, text=True, check=True
     ).stdout
     bare = [json.loads(line) for line in stripped.splitlines() if any(c.isalnum() for c in json.loads(line)["text"])]
     head = HeadScorer(load_head(), SentenceEmbedder().embed)
@@ -131,7 +140,7 @@ def main(names: Sequence[str]) -> int:
             said, said_bare = Path(folder) / "pred.jsonl", Path(folder) / "bare.jsonl"
             seconds = run(engines[name](), gold, said)
             run(engines[name](), bare, said_bare) if name in {"keywords", "words", "head"} else said_bare.write_text("")
-            result = score(GOLD, said, said_bare) if said_bare.stat().st_size else score(GOLD, said)
+            result = score(chosen, said, said_bare) if said_bare.stat().st_size else score(chosen, said)
         cells = [result["claims"]["f1"], *(result.get(column, "not run") for column in COLUMNS)]
         cells += [result["dates"]["f1"], result["amounts"]["f1"], round(seconds, 3)]
         print(f"| {name} | " + " | ".join(map(str, cells)) + " |", flush=True)
