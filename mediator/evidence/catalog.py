@@ -101,14 +101,17 @@ class Catalog:
     def writing(self) -> Iterator[tuple[Connection, Chain]]:
         """One transaction; its custody events are written with it. One writer at a time."""
         self._check_writable()
-        connecting = self._engine.connect().execution_options
-        with self._group.turn, self._translated(), connecting(evidence_writes=True) as connection, connection.begin():
+        # Who waits for their turn holds no connection: many that wait would leave none for the one whose turn it is.
+        with self._group.turn, self._translated(), self._writing_connection() as connection, connection.begin():
             chain = Chain(*connection.execute(LOCKED_HEAD).one())
             yield connection, chain
             events = chain.take()
             if events:
                 connection.execute(ADD_EVENT, events)
                 connection.execute(SET_HEAD, {"new_seq": chain.seq, "new_hash": chain.hash})
+
+    def _writing_connection(self) -> Connection:
+        return self._engine.connect().execution_options(evidence_writes=True)
 
     def commit(self, work: Work[_T]) -> _T:
         """Do a small piece of writing; it is durable when this returns. Threads that come together share the wait."""

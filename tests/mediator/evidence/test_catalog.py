@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -101,3 +102,15 @@ def test_the_catalog_writes_ahead_and_waits_for_the_disk(tmp_path):
         assert connection.exec_driver_sql("pragma synchronous").scalar() == 2
         assert connection.exec_driver_sql("pragma foreign_keys").scalar() == 1
         assert connection.exec_driver_sql("pragma busy_timeout").scalar() == 60_000
+
+
+def test_many_writers_that_wait_leave_a_connection_to_the_one_whose_turn_it_is(tmp_path):
+    with EvidenceStore(tmp_path / "store") as store, ThreadPoolExecutor(40) as threads:
+        ids = [store.submit(f"letter {n}".encode(), type="letter").submission_id for n in range(80)]
+
+        def both(number: int) -> None:
+            store.remove(ids[number], "no longer needed")
+            store.submit(f"another letter {number}".encode(), type="letter")
+
+        list(threads.map(both, range(80)))  # without that, SQLAlchemy's pool runs dry: TimeoutError after 30 s
+        assert store.stat().submissions == 80
