@@ -90,7 +90,7 @@ def two_people(tmp_path: Path, person_at: MakePerson) -> Iterator[tuple[Person, 
         someone.page.get_by_label("Name").fill(name)
         someone.page.get_by_label("Password").fill(f"a long password of {name}")
         someone.press("Sign in")
-        expect(someone.heading("My cases")).to_be_visible()
+        expect(someone.page.get_by_role("button", name="Sign out")).to_be_visible()
         people.append(someone)
     yield people[0], people[1]
     server.stop()

@@ -14,6 +14,8 @@ from starlette.responses import Response
 __all__ = ["Asset", "asset_address", "asset_routes", "load_assets"]
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+#: Every page needs these, so a browser asks for them once, as ``site.css``.
+_TOGETHER = ("base.css", "parts.css", "story.css", "pages.css")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ def load_assets() -> dict[str, Asset]:
             content = entry.read_bytes()
             version = hashlib.sha256(content).hexdigest()[:12]
             found[entry.name] = Asset(entry.name, content, _TYPES[ending], version)
-    return found
+    together = b"".join(found[name].content for name in _TOGETHER)
+    version = hashlib.sha256(together).hexdigest()[:12]
+    return found | {"site.css": Asset("site.css", together, _TYPES["css"], version)}
 
 
 def asset_address(name: str) -> str:
