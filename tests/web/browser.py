@@ -22,6 +22,7 @@ class Person:
 
     def __init__(self, browser: Browser, address: str, **options: Any) -> None:
         self.address = address
+        self._scripts = options.get("java_script_enabled", True)
         self.context: BrowserContext = browser.new_context(base_url=address, **options)
         self.context.set_default_timeout(30_000)
         self.requests: list[str] = []
@@ -61,6 +62,12 @@ class Person:
         self.page.get_by_label("Your story", exact=True).fill(story)
         self.press("Read my story")
         expect(self.heading("Your story")).to_be_visible()
+        if not self._scripts:
+            for _ in range(60):  # without scripts a person looks again
+                if not self.page.locator("[data-reading]").count():
+                    return
+                self.follow("Look again")
+        expect(self.page.locator("[data-reading]")).to_have_count(0)
 
     def heading(self, name: str) -> Locator:
         """The heading of that name."""
