@@ -72,7 +72,7 @@ def _table(rows: list[tuple[str, tuple[float, float, float]]], bare: tuple[float
     lines = [
         "# How soon a page can be used",
         "",
-        f"`.venv/bin/python -m benchmarks.web`: {ROUNDS} times each, a new profile of headless Chromium, nothing cached, "
+        f"`.venv/bin/python -m benchmarks.web`: {ROUNDS} times each, a new profile of headless Chromium, no cache, "
         "median; server and browser on the same 2 busy cores.",
         f"Usable: drawn, and all scripts have run. The bar for the first page is {BAR_MS} ms. The last row is the same",
         "server's answer of fifteen bytes, so the difference is what our page costs.",
