@@ -168,8 +168,10 @@ class Session:
         with self._lock:
             key = question_key(claim, element)
             step = self._interview.at(self.state, key)
-            if not isinstance(step, Question):
-                raise NotFoundError(f'there is no question "{key:.80}"')
+            report = self.state.report
+            asked = (claim, element) in self.state.answers or (report is not None and report.claim(claim) is not None)
+            if not isinstance(step, Question) or not asked:
+                raise NotFoundError(f'there is no question "{key:.80}" in this case')
             self._write("answer", {"claim": claim, "element": element, "answer": kind, "text": _whole(text)})
             seq = self._log.events[-1].seq
         if self._reader is not None and kind == "text" and text.strip():
