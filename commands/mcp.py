@@ -36,12 +36,18 @@ def mcp(app: App, case_id: str | None, folders: tuple[Path, ...]) -> None:
         raise ConfigurationError(
             'assistants need the package mcp; pip install -c constraints.txt -e ".[mcp]"'
         ) from error
+    from config.load import state_folder
     from mediator.interfaces.mcp.reach import Reach
     from mediator.interfaces.media import MEDIA_TYPES
 
-    server = app.config.SERVER
-    reach = Reach(folders, max_bytes=server.max_upload_bytes, media_types=server.media_types or MEDIA_TYPES)
+    server, evidence = app.config.SERVER, app.config.EVIDENCE.path
     office = app.office
+    reach = Reach(
+        folders,
+        max_bytes=server.max_upload_bytes,
+        media_types=server.media_types or MEDIA_TYPES,
+        closed=(app.config_path, office.state_dir, state_folder(app.env), *(() if evidence is None else (evidence,))),
+    )
     tools = make_server(office.person(office.local_owner), reach, case_id)
     if sys.stdin.isatty():
         click.echo("This talks to an assistant, not to a person; put `run.py mcp` into its settings.", err=True)

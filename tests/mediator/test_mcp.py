@@ -105,6 +105,21 @@ async def test_only_the_named_case_is_in_reach(tmp_path):
         assert same.structured_content["text"] == "mine"
 
 
+async def test_what_the_program_keeps_is_closed_also_below_an_open_folder(tmp_path):
+    other = tmp_path / "state" / "people" / "ben" / "sessions" / "a.session.jsonl"
+    other.parent.mkdir(parents=True)
+    other.write_text('{"text": "what Ben told"}')
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "note.txt").write_text("what Ben handed in")
+    (tmp_path / "letter.txt").write_text("Pay me.")
+    async with assistant(tmp_path, "--folder", str(tmp_path)) as client:
+        for path in (str(other), "config.json", "evidence/note.txt"):
+            kept = await client.call_tool("submit_evidence", {"path": path})
+            assert kept.is_error
+            assert "there is no such file in the open folders" in kept.content[0].text
+        assert not (await client.call_tool("submit_evidence", {"path": "letter.txt"})).is_error
+
+
 def test_nothing_but_the_protocol_is_on_standard_output(tmp_path):
     hello = {
         "jsonrpc": "2.0",
@@ -153,7 +168,12 @@ def reach(tmp_path: Path) -> Reach:
     (folder / "program").write_bytes(b"\x7fELF\x02\x01\x01" + b"\0" * 100)
     (folder / "large.txt").write_bytes(b"x" * 2000)
     os.mkfifo(folder / "pipe")
-    return Reach([folder], max_bytes=1000, media_types=MEDIA_TYPES)
+    (folder / "state" / "people").mkdir(parents=True)
+    (folder / "state" / "people" / "case.txt").write_text("another's")
+    (folder / "config.json").write_text("{}")
+    (folder / "way-in").symlink_to(folder / "state" / "people" / "case.txt")
+    closed = [folder / "state", folder / "config.json"]
+    return Reach([folder], max_bytes=1000, media_types=MEDIA_TYPES, closed=closed)
 
 
 @pytest.mark.parametrize("path", ["letter.txt", "sub/note.txt", "./sub/../letter.txt", "in"])
@@ -172,7 +192,7 @@ def test_an_absolute_path_into_an_open_folder_is_read(reach):
     [
         "../secret.txt", "way-out", "up/secret.txt", ".env", ".hidden/key.txt", "sub/../.env", "/etc/passwd", "sub", "",
         " ", "pipe", "none.txt", "a\0b", "x" * 5000, "~/.ssh/id_rsa", "..", ".",
-        "/proc/self/environ", "sub/../../secret.txt",
+        "/proc/self/environ", "sub/../../secret.txt", "state/people/case.txt", "way-in", "config.json",
     ],
 )  # fmt: skip
 def test_everything_else_is_not_there(reach, path):

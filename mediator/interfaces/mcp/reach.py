@@ -1,7 +1,8 @@
 """Which files a model may hand in: those below the folders that a person named, and nothing hidden there.
 
 A document that a model reads may tell it to fetch a key or a diary. So there is no folder unless a person named one, a
-link does not lead out of it, and what was opened is what was checked.
+link does not lead out of it, and what was opened is what was checked. What this program itself keeps (cases of all
+people, evidence, its configuration) stays closed, also where it lies below an open folder.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ __all__ = ["Reach"]
 class Reach:
     """The folders, and how large and of which kinds a file may be."""
 
-    def __init__(self, folders: Sequence[Path], *, max_bytes: int, media_types: Sequence[str]) -> None:
+    def __init__(
+        self, folders: Sequence[Path], *, max_bytes: int, media_types: Sequence[str], closed: Sequence[Path] = ()
+    ) -> None:
         self.folders = tuple(folder.resolve() for folder in folders)
+        self._closed = tuple(place.resolve() for place in closed)
         self._max = max_bytes
         self._kinds = tuple(media_types)
 
@@ -35,7 +39,7 @@ class Reach:
         if "\0" in path or not path.strip():
             raise NotFoundError("there is no such file in the open folders")
         for folder in self.folders:
-            found = _opened(folder, wanted if wanted.is_absolute() else folder / wanted)
+            found = _opened(folder, self._closed, wanted if wanted.is_absolute() else folder / wanted)
             if found is not None:
                 return self._checked(found, wanted.name)
         # The same words whether it is missing, hidden or elsewhere: what lies elsewhere is nobody's business here.
@@ -56,22 +60,24 @@ class Reach:
         return file
 
 
-def _opened(folder: Path, path: Path) -> BinaryIO | None:
+def _opened(folder: Path, closed: Sequence[Path], path: Path) -> BinaryIO | None:
     """The file at ``path`` if it is a plain, visible one below ``folder`` once all links are followed."""
     try:
         real = path.resolve(strict=True)
-        if not _visible_below(folder, real):
+        if not _visible_below(folder, closed, real):
             return None
         descriptor = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (OSError, ValueError, RuntimeError):
         return None
     # A folder of the path may have become a link since it was looked at; where the opened file is cannot change.
     opened = Path(os.path.realpath(f"/proc/self/fd/{descriptor}"))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not _visible_below(folder, opened):
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not _visible_below(folder, closed, opened):
         os.close(descriptor)
         return None
     return os.fdopen(descriptor, "rb")
 
 
-def _visible_below(folder: Path, path: Path) -> bool:
-    return path.is_relative_to(folder) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _visible_below(folder: Path, closed: Sequence[Path], path: Path) -> bool:
+    if not path.is_relative_to(folder) or any(path.is_relative_to(place) for place in closed):
+        return False
+    return not any(part.startswith(".") for part in path.relative_to(folder).parts)
