@@ -47,7 +47,7 @@ class OwnEvidence:
     def open(self, cid: str, *, case_id: str | None = None) -> tuple[EvidenceRecord, BinaryIO]:
         """The latest record of that CID and its bytes, each block checked as it is read."""
         record = self.record(cid, case_id=case_id)
-        return record, self._store().open(record.cid)
+        return record, self._own_store().open(record.cid, owner=self._owner)
 
     def add(
         self,
@@ -61,7 +61,7 @@ class OwnEvidence:
         element: str | None,
     ) -> EvidenceRecord:
         """Keep what the stream holds; it is on the disk when this returns."""
-        return self._store().submit(
+        return self._own_store().submit(
             source,
             type=type,
             owner=self._owner,
@@ -80,8 +80,12 @@ class OwnEvidence:
         """Take all of this case out of the catalog; returns how many records there were."""
         records = self.all(case_id=case_id)
         for record in records:
-            self._store().remove(record.submission_id, _REMOVED)
+            self._own_store().remove(record.submission_id, _REMOVED)
         return len(records)
+
+    def _own_store(self) -> EvidenceStore:
+        """The store as this person uses it: the custody log names them."""
+        return self._store().acting_as(self._owner)
 
     def _covering(self, case_id: str) -> Iterator[str]:
         in_force = self._store().holds()

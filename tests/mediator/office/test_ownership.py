@@ -51,6 +51,19 @@ def test_the_same_bytes_of_two_people_stay_two_records(office, ana):
     assert (found.file_name, found.owner, stream.read()) == ("copy.txt", "ben", b"ana's letter")
 
 
+def test_the_custody_log_names_who_handed_in_read_and_removed(office, ana):
+    case, record = ana
+    case.open_evidence(record.cid)[1].close()
+    copy = office.person("ben").create()
+    copy.add_evidence(io.BytesIO(b"ana's letter"))
+    case.delete()
+
+    events = office._evidence_store().events(cid=record.cid)
+    assert [(event.kind, event.actor) for event in events] == [
+        ("submitted", "ana"), ("read", "ana"), ("submitted", "ben"), ("removed", "ana"),
+    ]  # fmt: skip
+
+
 def test_a_deletion_takes_nothing_from_another(office, ana):
     case, record = ana
     copy = office.person("ben").create()
