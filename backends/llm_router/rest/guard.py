@@ -1,7 +1,7 @@
 """What every request passes before it is looked at: an id, a token, a size limit, and no foreign web page.
 
 A page on another site can make a browser send requests to this machine. So the Host must be one of ours, and an
-Origin, which only browsers send, must be the same host.
+Origin, which only browsers send, must be the same host and port: another port is another program.
 """
 
 from __future__ import annotations
@@ -113,11 +113,12 @@ class Guard:
                 return b"".join(pieces)
 
     def _refusal(self, path: str, headers: MutableMapping[str, str]) -> tuple[int, str] | None:
-        host = urlsplit("//" + headers.get("host", "")).hostname or ""
+        place = headers.get("host", "").lower()
+        host = _name(place)
         if host not in self._hosts and not (is_loopback_host(host) and "localhost" in self._hosts):
             return 421, "this server does not answer under that host name"
         origin = headers.get("origin")
-        if origin is not None and (urlsplit(origin).hostname or "") != host:
+        if origin is not None and origin.lower().partition("://")[2] != place:
             return 403, "requests from web pages of other sites are refused"
         if self._token is not None and not self._let_in(headers.get("authorization", "")):
             return 401, "a token is needed: Authorization: Bearer ..."
@@ -132,6 +133,13 @@ class Guard:
         scheme, _, given = authorization.partition(" ")
         assert self._token is not None
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+
+
+def _name(place: str) -> str:
+    try:
+        return urlsplit(f"//{place}").hostname or ""
+    except ValueError:
+        return ""
 
 
 class _Replayed:

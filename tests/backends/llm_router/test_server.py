@@ -384,17 +384,23 @@ def test_nobody_gets_more_time_than_the_server_gives(stream):
     assert backend.let_go.wait(5)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[", "[::1"])
 def test_a_foreign_host_name_is_refused(native, host):
     assert native.get("/", headers={"host": host}).status_code in (400, 421)
 
 
-def test_a_web_page_of_another_site_is_refused(native):
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://127.0.0.1:1", "http://127.0.0.1", "http://localhost:1", "null", "", "["]
+)
+def test_a_web_page_of_another_site_is_refused(native, origin):
     body = json.dumps({"prompt": "x", "provider": "scripted"})
-    answer = native.post(
-        "/generate", content=body, headers={"origin": "https://evil.example", "content-type": "text/plain"}
-    )
+    answer = native.post("/generate", content=body, headers={"origin": origin, "content-type": "text/plain"})
     assert answer.status_code == 403
+
+
+def test_a_web_page_of_this_server_is_answered(native):
+    origin = str(native.base_url).partition("/api")[0]
+    assert native.get("/", headers={"origin": origin}).status_code == 200
 
 
 def test_a_token_is_asked_for_everywhere():
