@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
 __all__ = ["Failures", "Pace"]
 
@@ -38,7 +38,7 @@ class Pace:
 
 
 class Failures:
-    """Refuses a key that failed too often lately."""
+    """Refuses a key that failed too often lately. A try counts as failed until it is forgiven."""
 
     def __init__(self, window_seconds: float = 900.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._window = window_seconds
@@ -46,26 +46,37 @@ class Failures:
         self._lock = threading.Lock()
         self._when: OrderedDict[Hashable, deque[float]] = OrderedDict()
 
-    def wait_for(self, key: Hashable, allowed: int) -> float:
-        """Seconds until that key may try again; 0 when it may now."""
+    def wait_for(self, allowed: Mapping[Hashable, int]) -> float:
+        """Seconds until all these keys may try again; 0 when they may now, and then the try is counted."""
         now = self._clock()
         with self._lock:
-            when = self._when.get(key)
-            while when and now - when[0] > self._window:
-                when.popleft()
-            if not when or len(when) < allowed:
-                return 0.0
-            return self._window - (now - when[len(when) - allowed])
-
-    def count(self, key: Hashable) -> None:
-        """That key failed once more."""
-        with self._lock:
-            self._when.setdefault(key, deque(maxlen=200)).append(self._clock())
-            self._when.move_to_end(key)
+            wait = max(self._wait(key, most, now) for key, most in allowed.items())
+            if wait > 0:
+                return wait
+            for key in allowed:
+                self._when.setdefault(key, deque(maxlen=200)).append(now)
+                self._when.move_to_end(key)
             while len(self._when) > _REMEMBERED:
                 self._when.popitem(last=False)
+            return 0.0
+
+    def forgive(self, keys: Iterable[Hashable]) -> None:
+        """The last try of these keys was right."""
+        with self._lock:
+            for key in keys:
+                when = self._when.get(key)
+                if when:
+                    when.pop()
 
     def forget(self, key: Hashable) -> None:
         """That key did it right."""
         with self._lock:
             self._when.pop(key, None)
+
+    def _wait(self, key: Hashable, allowed: int, now: float) -> float:
+        when = self._when.get(key)
+        while when and now - when[0] > self._window:
+            when.popleft()
+        if not when or len(when) < allowed:
+            return 0.0
+        return self._window - (now - when[len(when) - allowed])

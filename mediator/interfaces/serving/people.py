@@ -88,16 +88,13 @@ class Doorkeeper:
         """Check a password and begin a login; an earlier one of this browser ends."""
         name = name.strip().lower()[:200]
         pair, whole, alone = ("both", name, address), ("address", address), ("name", name)
-        wait = max(
-            self._failures.wait_for(pair, 5), self._failures.wait_for(whole, 20), self._failures.wait_for(alone, 50)
-        )
+        wait = self._failures.wait_for({pair: 5, whole: 20, alone: 50})
         if wait > 0:
             seconds = int(wait) + 1
             return SignIn(False, f"too many wrong tries; wait {(seconds + 59) // 60} minutes and try again", seconds)
         if not self.accounts.check(name, password):
-            for key in (pair, whole, alone):
-                self._failures.count(key)
             return SignIn(False, "name and password do not fit together")
+        self._failures.forgive((whole, alone))
         self._failures.forget(pair)
         if before is not None:
             self.accounts.log_out(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -173,6 +174,21 @@ def test_guessing_is_stopped_and_the_wait_is_told(tmp_path):
         right = client.post("/login", data={**wrong, "password": PASSWORDS["ana"]})
         assert right.status_code == 429
         assert int(right.headers["retry-after"]) > 60
+
+
+def test_guesses_that_come_at_once_are_counted_too(tmp_path):
+    with served(tmp_path / "s", LOGIN) as site:
+        client = site.client(origin=site.url)
+        wrong = {"name": "ana", "password": "x", "csrf_token": csrf(client, "/login")}
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: client.post("/login", data=wrong).status_code, range(16)))
+        assert sorted(answers) == [401] * 5 + [429] * 11
+
+
+def test_right_passwords_use_up_no_tries(tmp_path):
+    with served(tmp_path / "s", LOGIN) as site:
+        for _ in range(25):
+            site.browser("ana")
 
 
 def test_each_login_is_another_session_and_the_one_before_ends(site):
