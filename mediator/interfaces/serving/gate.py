@@ -17,12 +17,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backends.llm_router.rest.guard import is_loopback_host
-from mediator.interfaces.serving.pace import Pace
+from mediator.interfaces.serving.pace import Pace, Turns
 from mediator.interfaces.serving.people import Doorkeeper, Person, read_cookies
 from mediator.interfaces.serving.problems import TooLargeError, problem
 from mediator.interfaces.serving.settings import ServerSettings
@@ -61,6 +61,8 @@ _TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 _OPEN = re.compile(r"/(?:login|leave|back|calendar|health|favicon\.ico|static/.*|api/v1/openapi\.json)", re.DOTALL)
 #: Where files are handed in: the body is read by ``read_upload`` and by nothing else.
 _UPLOADS = re.compile(r"(?:/api/v1)?/cases/[^/]+/evidence")
+#: Answers without end: they hold no thread, and have a limit of their own.
+_STREAMS = re.compile(r"/api/v1/cases/[^/]+/events")
 _PROGRAMS = re.compile(r"/(?:api|v1)(?:/.*)?", re.DOTALL)
 _MODELS = re.compile(r"/(?:api/v0|v1)(?:/.*)?", re.DOTALL)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -90,6 +92,9 @@ class Gate:
         self._settings = settings
         self._keeper = keeper
         self._pace = Pace(settings.requests_per_minute)
+        self._turns = Turns()
+        # Its own threads: telling who somebody is never waits for what others do.
+        self._asking = CapacityLimiter(4)
         self._body_seconds = body_seconds
         self._stall_seconds = stall_seconds
         self._own_origin = None if settings.origin is None else settings.origin.rstrip("/")
@@ -105,14 +110,23 @@ class Gate:
         sender = _Sender(send, visit, secure=self._settings.secure)
         try:
             refusal = await self._admit(scope, visit, sender)
-            if refusal is None:
-                receive, refusal = await self._body(scope, visit, receive)
             if refusal is not None:
                 await refusal(scope, receive, sender)
                 return
-            await self._app(scope, receive, sender)
+            if _STREAMS.fullmatch(visit.path):
+                await self._answer(scope, visit, receive, sender)
+                return
+            async with self._turns.one(_key(scope, visit)) as admitted:
+                if admitted:
+                    await self._answer(scope, visit, receive, sender)
+                else:
+                    await _told_to_wait(visit, 1)(scope, receive, sender)
         finally:
             sender.log()
+
+    async def _answer(self, scope: Scope, visit: _Visit, receive: Receive, sender: _Sender) -> None:
+        receive, refusal = await self._body(scope, visit, receive)
+        await (self._app if refusal is None else refusal)(scope, receive, sender)
 
     # -- coming in
 
@@ -122,7 +136,9 @@ class Gate:
         if refusal is not None:
             return refusal
         try:
-            person = await to_thread.run_sync(self._keeper.who, visit.cookies, visit.header("authorization"))
+            person = await to_thread.run_sync(
+                self._keeper.who, visit.cookies, visit.header("authorization"), limiter=self._asking
+            )
         except PermissionError:
             answer = visit.refusal(401, "this token lets nobody in; `serve token list` shows those that do")
             answer.headers["www-authenticate"] = "Bearer"
@@ -134,11 +150,9 @@ class Gate:
         scope["state"].update(
             person=person, csrf=self._keeper.csrf(person, visit.cookies), csrf_checked=False, settings=self._settings
         )
-        wait = self._pace.wait_for(visit.address if person is None else person.id)
+        wait = self._pace.wait_for(_key(scope, visit))
         if wait > 0:
-            answer = visit.refusal(429, "too many requests; wait a moment and try again")
-            answer.headers["retry-after"] = str(int(wait) + 1)
-            return answer
+            return _told_to_wait(visit, int(wait) + 1)
         return self._refused_to(person, visit)
 
     def _refused_by_address(self, scope: Scope, visit: _Visit) -> Response | None:
@@ -359,6 +373,18 @@ class _Stream:
             self._ended = not message.get("more_body", False)
             if piece:
                 yield piece
+
+
+def _key(scope: Scope, visit: _Visit) -> str:
+    """Whose pace it is: the person's, or the address's of who is nobody yet."""
+    person: Person | None = scope["state"]["person"]
+    return visit.address if person is None else person.id
+
+
+def _told_to_wait(visit: _Visit, seconds: int) -> Response:
+    answer = visit.refusal(429, "too many requests; wait a moment and try again")
+    answer.headers["retry-after"] = str(seconds)
+    return answer
 
 
 async def _nothing() -> Message:

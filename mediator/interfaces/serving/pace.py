@@ -1,13 +1,16 @@
-"""How fast one may go: requests of a person, and failed logins of a name or an address."""
+"""How fast one may go: requests of a person, how many at once, and failed logins of a name or an address."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-__all__ = ["Failures", "Pace"]
+__all__ = ["Failures", "Pace", "Turns"]
 
 #: So many people or addresses are remembered; the one that was seen longest ago is forgotten first.
 _REMEMBERED = 10_000
@@ -35,6 +38,37 @@ class Pace:
             while len(self._due) > _REMEMBERED:
                 self._due.popitem(last=False)
             return 0.0
+
+
+@dataclass
+class _Turn:
+    room: asyncio.Semaphore
+    users: int = 0
+
+
+class Turns:
+    """Works on ``at_once`` requests of each key; ``waiting`` more stand in line, so that nobody takes all threads."""
+
+    def __init__(self, at_once: int = 12, waiting: int = 48) -> None:
+        self._at_once = at_once
+        self._most = at_once + waiting
+        self._turns: dict[Hashable, _Turn] = {}
+
+    @asynccontextmanager
+    async def one(self, key: Hashable) -> AsyncIterator[bool]:
+        """A turn of that key while the ``with`` block runs; False, and no turn, when its line is too long."""
+        turn = self._turns.setdefault(key, _Turn(asyncio.Semaphore(self._at_once)))
+        if turn.users >= self._most:
+            yield False
+            return
+        turn.users += 1
+        try:
+            async with turn.room:
+                yield True
+        finally:
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[key]
 
 
 class Failures:

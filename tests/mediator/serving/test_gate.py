@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+import threading
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import httpx2
 import pytest
 
 from mediator.interfaces.serving import ServerSettings
@@ -376,6 +379,23 @@ def test_too_many_requests_are_told_to_wait_and_others_are_not(tmp_path):
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
         assert ben.get("/api/v1/me").status_code == 200
+
+
+def test_one_person_cannot_take_all_threads(site, monkeypatch):
+    slow, done, found = threading.Event(), ThreadPoolExecutor(70), site.office.glance("They did not pay me.")
+    monkeypatch.setattr(site.office, "glance", lambda text: slow.wait(60) and found)
+    ana, ben = site.program("ana"), site.program("ben")
+    ana.timeout = ben.timeout = httpx2.Timeout(20)
+    try:
+        asked = [done.submit(ana.post, "/api/v1/glance", json={"text": "They did not pay me."}) for _ in range(64)]
+        assert next(futures.as_completed(asked, 15)).result().status_code == 429
+        assert ben.get("/api/v1/cases").status_code == 200
+    finally:
+        slow.set()
+    answers = [one.result().status_code for one in asked]
+    assert sorted(answers) == [200] * 60 + [429] * 4
+    assert ana.get("/api/v1/cases").status_code == 200
+    done.shutdown()
 
 
 def test_a_body_that_is_too_large_is_refused_whatever_its_headers_say(local):
