@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 
 import uvicorn
@@ -20,6 +21,7 @@ _CONNECTIONS = 1000
 
 def run_server(app: Gate, settings: ServerSettings, say: Callable[[str], None]) -> None:
     """Serve ``app``; ``say`` gets the address once connections are taken."""
+    _check_certificate(settings)
     config = uvicorn.Config(
         app,
         host=settings.host.strip("[]"),
@@ -38,6 +40,22 @@ def run_server(app: Gate, settings: ServerSettings, say: Callable[[str], None]) 
         timeout_graceful_shutdown=5,
     )
     _Telling(config, settings, say).run()
+
+
+def _check_certificate(settings: ServerSettings) -> None:
+    """uvicorn would end with an error that names neither the setting nor the file."""
+    if settings.certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            settings.certificate, settings.certificate_key, password=""
+        )
+    except OSError as error:  # ssl.SSLError is one
+        why = "they are no PEM certificate and its key, without a password" if isinstance(error, ssl.SSLError) else ""
+        raise SetupError(
+            f"SERVER.certificate {str(settings.certificate)!r} and SERVER.certificate_key "
+            f"{str(settings.certificate_key)!r} cannot be used: {why or error.strerror}"
+        ) from error
 
 
 class _Telling(uvicorn.Server):
