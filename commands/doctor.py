@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -27,8 +28,18 @@ _PACKAGES = (
     ("transformers", "Hugging Face models on this machine", 'pip install -e ".[huggingface]"'),
     ("torch", "Hugging Face models on this machine", 'pip install -e ".[huggingface]"'),
     ("ipfshttpclient", "a real IPFS node", 'pip install -e ".[ipfs]"'),
-    ("fastapi", "the REST API", 'pip install -e ".[server]"'),
+    ("fastapi", "the web pages and the APIs", 'pip install -e ".[server]"'),
+    ("argon2-cffi", "passwords of the server", 'pip install -e ".[server]"'),
+    ("weasyprint", "drafts as PDF", 'pip install -e ".[pdf]"'),
+    ("mcp", "assistants (run.py mcp)", 'pip install -e ".[mcp]"'),
+    ("rfc3161-client", "time stamps of an authority", 'pip install -e ".[timestamps]"'),
+    ("opentimestamps", "time stamps of Bitcoin", 'pip install -e ".[timestamps]"'),
+    ("keyring", "evidence keys in the system's keyring", 'pip install -e ".[keyring]"'),
+    ("psycopg", "an evidence catalog in PostgreSQL", 'pip install -e ".[postgres]"'),
+    ("github-copilot-sdk", "the Copilot SDK", 'pip install -e ".[copilot]"'),
 )
+#: What a person may set to have it elsewhere.
+_SETTINGS = {"state": "MEDIATOR.state_dir", "evidence": "EVIDENCE.path"}
 
 
 @click.command()
@@ -84,11 +95,14 @@ def _config(app: App) -> dict[str, Any]:
 def _state(app: App) -> list[dict[str, Any]]:
     from config import state_folder
 
-    places = {"state": state_folder(app.env)}
-    try:
-        places["evidence"] = app.config.EVIDENCE.path or places["state"] / "evidence"
-    except ConfigurationError:
-        places["evidence"] = places["state"] / "evidence"
+    usual = state_folder(app.env)
+    places = {"state": usual, "evidence": usual / "evidence"}
+    with contextlib.suppress(ConfigurationError):
+        mediator, evidence = app.config.MEDIATOR, app.config.EVIDENCE
+        places = {
+            "state": mediator.state_dir if mediator and mediator.state_dir else usual,
+            "evidence": evidence.path or usual / "evidence",
+        }
     return [_place(name, place) for name, place in places.items()]
 
 
@@ -107,7 +121,11 @@ def _next(report: dict[str, Any]) -> list[str]:
     if not report["config"]["ok"]:
         return [f"mend {report['config']['path']}, then: python run.py check"]
     steps = [f"{row['install']}    # {row['for']}" for row in report["packages"][:3] if row["version"] is None]
-    steps += [f"make {row['path']} writable, or set EVIDENCE.path" for row in report["state"] if not row["writable"]]
+    steps += [
+        f"make {row['path']} writable, or set {_SETTINGS[row['name']]}"
+        for row in report["state"]
+        if not row["writable"]
+    ]
     return steps or ["python run.py claims samples/story.txt", "python run.py evidence add FILE", "python run.py"]
 
 

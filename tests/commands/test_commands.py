@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,21 @@ def test_doctor_tells_what_is_there_and_what_to_type_next(run):
     assert "What to type next" in out
     assert {"mock", "openai"} <= {row["name"] for row in told["providers"]}
     assert told["config"]["ok"]
+
+
+def test_doctor_knows_a_package_of_every_extra(run):
+    told = {row["name"]: row["install"] for row in json.loads(run("doctor", "--json")[1])["packages"]}
+    document = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    extras = set(document["project"]["optional-dependencies"]) - {"dev"}
+    assert {extra for extra in extras if not any(f"[{extra}]" in line for line in told.values())} == set()
+
+
+def test_doctor_shows_the_folder_of_state_that_the_configuration_names(config, run, tmp_path):
+    document = json.loads(config.read_text())
+    document["MEDIATOR"]["state_dir"] = "cases"
+    config.write_text(json.dumps(document))
+    places = {row["name"]: row["path"] for row in json.loads(run("doctor", "--json")[1])["state"]}
+    assert places["state"] == str(tmp_path / "cases")
 
 
 def test_doctor_works_with_a_broken_configuration(config, run):
