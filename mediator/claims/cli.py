@@ -118,6 +118,8 @@ def read_stories(file: Path) -> list[dict[str, str]]:
     if wrong:
         more = f"; and {len(wrong) - _MAX_NAMED} more" if len(wrong) > _MAX_NAMED else ""
         raise MediatorError(f"{file}: {'; '.join(wrong[:_MAX_NAMED])}{more}")
+    if not rows:
+        raise MediatorError(f'{file} has no story; write one a line: {{"id": "a", "text": "what happened"}}')
     return list(rows.values())
 
 

@@ -92,6 +92,14 @@ def test_eval_of_bytes_that_are_no_text_is_one_line(app: SimpleNamespace, tmp_pa
     assert "not UTF-8" in error
 
 
+def test_eval_of_a_file_without_stories_says_what_to_write(app: SimpleNamespace, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text("\n", encoding="utf-8")
+
+    error = str(run(evaluate, app, str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl")).exception)
+
+    assert 'has no story; write one a line: {"id": "a", "text": "what happened"}' in error
+
+
 def test_eval_goes_on_where_an_interrupted_run_stopped(app: SimpleNamespace, tmp_path: Path) -> None:
     rows = [{"id": name, "text": STORY} for name in "abc"]
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
