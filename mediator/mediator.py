@@ -181,7 +181,7 @@ class Mediator:
         """Go on with that session, or with the latest one; returns what to show next."""
         known = session_ids(self._sessions)
         if session_id is None and not known:
-            raise NotFoundError("there is no session to resume yet")
+            raise NotFoundError("there is no session yet; begin one with: python run.py")
         self.reset()
         self._session = self._open_session(known[-1] if session_id is None else session_id)
         self._session.catch_up()

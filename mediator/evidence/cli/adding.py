@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mediator.evidence.cli.common import Command, json_option, open_store, print_json, progress_bar, record_line, tell
-from mediator.evidence.errors import SourceError
+from mediator.evidence.errors import InvalidCarError, SourceError, SourceIsDirectoryError
 from mediator.evidence.intake import Submission, safe_text
 
 if TYPE_CHECKING:
@@ -166,7 +166,14 @@ def _replicate(store: EvidenceStore) -> None:
 @click.pass_context
 def import_(ctx: click.Context, archive: Path, as_json: bool) -> None:
     """Take in a CAR archive; its blocks are verified and its roots kept."""
-    report = open_store(ctx).import_car(archive)
+    try:
+        report = open_store(ctx).import_car(archive)
+    except SourceIsDirectoryError as error:
+        raise click.ClickException(f"{str(archive)!r} is a directory; name one CAR archive in it") from error
+    except InvalidCarError as error:
+        raise click.ClickException(
+            f"{error}; `evidence export --car` makes one, `evidence add` keeps any file"
+        ) from error
     if as_json:
         print_json(report.as_dict())
         return

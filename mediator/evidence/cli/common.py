@@ -36,6 +36,11 @@ Command = Callable[..., Any]
 class EvidenceGroup(click.Group):
     """Turns the errors of a store into one line and an exit code: 2 for wrong use, 1 for everything else."""
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their whole first sentence; click would cut it at the width of a line."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.commands[name].get_short_help_str(1000)) for name in sorted(self.commands)])
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

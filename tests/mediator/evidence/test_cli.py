@@ -131,6 +131,7 @@ def test_names_with_newlines_and_bytes_that_are_no_text_print_on_one_line_and_su
         (["release", "nothing", "x"], 1, "no hold"),
         (["remove", "nothing", "x", "--yes"], 1, "no submission"),
         (["import", "nowhere.car"], 1, "no file"),
+        (["import", "."], 1, "name one CAR archive"),
         (["rotate-key"], 1, "not encrypted"),
         (["add", "x", "--metadata", ""], 2, "empty"),
         (["add", "x", "--metadata", "[1]"], 2, "JSON object"),
@@ -145,6 +146,17 @@ def test_a_mistake_is_one_clear_line_and_the_right_exit_code(run, tmp_path, monk
     assert result.exit_code == code
     assert said in result.stderr
     assert result.stdout == ""
+
+
+def test_a_file_that_is_no_archive_is_refused_with_the_way_to_keep_it(run, letter):
+    result = run("import", letter)
+
+    assert result.exit_code == 1
+    assert "`evidence add` keeps any file" in result.stderr
+
+
+def test_the_help_lists_the_commands_in_whole_sentences(run):
+    assert "..." not in run("--help").output.partition("Commands:")[2]
 
 
 def test_an_empty_file_is_refused_unless_meant(run, tmp_path):
