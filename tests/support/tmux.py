@@ -40,10 +40,10 @@ class Tmux:
         """What stands in the window and in what scrolled out of it."""
         return self._tmux("capture-pane", "-p", "-S", "-", *(["-e"] if colours else []))
 
-    def wait_for(self, text: str, seconds: float = 60) -> str:
-        """The screen as soon as it shows ``text``."""
+    def wait_for(self, text: str, seconds: float = 60, *, at_the_end: bool = False) -> str:
+        """The screen as soon as it shows ``text``, or ends with it: a prompt that waits for a key."""
         deadline = time.monotonic() + seconds
-        while text not in (shown := self.screen()):
+        while not ((shown := self.screen()).rstrip().endswith(text) if at_the_end else text in shown):
             if time.monotonic() > deadline:
                 raise AssertionError(f"{text!r} did not appear within {seconds:.0f} s; the screen is:\n{shown}")
             time.sleep(0.05)

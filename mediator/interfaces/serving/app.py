@@ -180,6 +180,7 @@ def _tell_failures(app: FastAPI, pages: Pages | None) -> None:
         return answer(request, 408, str(error))
 
     async def unforeseen(request: Request, error: Exception) -> Response:
+        _note_fault(request.scope["state"]["request_id"], error)
         return answer(request, 500, _fault(error))
 
     for kind in (MediatorError, EvidenceError, BackendError):
@@ -230,15 +231,19 @@ class _Caught:
         try:
             await self._app(scope, receive, noting)
         except Exception as error:  # the last place that sees it
-            request_id = scope["state"]["request_id"]
-            frames = traceback.extract_tb(error.__traceback__)[-4:]
-            where = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
-            log.error("%s unforeseen %s at %s", request_id, type(error).__name__, where)
             if ended:
-                return  # the framework has told it, and raises it once more for its own log
+                return  # the handler has noted and told it, and the framework raises it once more for its own log
+            request_id = scope["state"]["request_id"]
+            _note_fault(request_id, error)
             if begun:
                 raise ConnectionAbortedError("an answer could not be finished") from None
             await problem(500, _fault(error), request_id)(scope, receive, send)
+
+
+def _note_fault(request_id: str, error: Exception) -> None:
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    where = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
+    log.error("%s unforeseen %s at %s", request_id, type(error).__name__, where)
 
 
 def _fault(error: Exception) -> str:

@@ -219,7 +219,11 @@ def test_an_exhibit_that_the_store_does_not_know_reads_missing() -> None:
 def test_the_timeline_is_in_order_and_names_its_paragraphs() -> None:
     draft = draft_of(story="It broke on May 3, 2025. It began on March 2, 2025.")
 
-    assert [(e.iso, e.paragraph) for e in draft.timeline] == [("2025-03-02", 2), ("2025-05-03", 1)]
+    assert [(e.iso, e.paragraph) for e in draft.timeline] == [
+        ("2025-03-02", 2),
+        ("2025-05-01", 3),  # of the answer, whose year is that of the dates around it
+        ("2025-05-03", 1),
+    ]
 
 
 def test_the_matrix_tells_claims_elements_and_evidence() -> None:
