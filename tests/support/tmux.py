@@ -43,11 +43,13 @@ class Tmux:
     def wait_for(self, text: str, seconds: float = 60, *, at_the_end: bool = False) -> str:
         """The screen as soon as it shows ``text``, or ends with it: a prompt that waits for a key."""
         deadline = time.monotonic() + seconds
-        while not ((shown := self.screen()).rstrip().endswith(text) if at_the_end else text in shown):
+        while True:
+            shown = self.screen()
+            if shown.rstrip().endswith(text) if at_the_end else text in shown:
+                return shown
             if time.monotonic() > deadline:
                 raise AssertionError(f"{text!r} did not appear within {seconds:.0f} s; the screen is:\n{shown}")
             time.sleep(0.05)
-        return shown
 
     def close(self) -> None:
         """End the window and what runs in it."""
