@@ -151,5 +151,7 @@ def test_both_may_work_in_the_same_minute(two_people, who):
     for someone in people:
         someone.press("Save and go on")
     for someone, case, words in zip(people, cases, ("The first said this", "The second said that"), strict=True):
+        # Saved and shown, before another address is opened: that would break off the sending of the form.
+        expect(someone.page.get_by_role("complementary", name="Your answers").get_by_text(words)).to_have_count(1)
         someone.open(f"{case}/answer")
         expect(someone.page.get_by_role("complementary", name="Your answers").get_by_text(words)).to_have_count(1)
