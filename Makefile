@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --progress-bar on -c constraints.txt
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+# A file's tests stay in one process: they share what is dear to make. More processes than 4 only wait for memory.
+PARALLEL ?= -n $(shell nproc 2>/dev/null || echo 2) --maxprocesses 4 --dist loadfile
 # Of llama.cpp only the library is used. Its command-line tools, their helpers and the multimodal library would be more
 # than half of the compiler's work (104 of 178 objects).
 # Your own flags are kept: make demo CMAKE_ARGS=-DGGML_CUDA=on
@@ -24,11 +26,11 @@ demo: install  ## set up, then the main job: claims from a story, evidence by CI
 test: install-dev  ## set up, then the whole test suite (more: test-long, test-cli, test-ipfs, test-web)
 	scripts/install-pdf
 	scripts/install-tmux
-	$(PYTEST) -m "not long and not cli and not ipfs and not postgres and not web" --durations=15
+	$(PYTEST) $(PARALLEL) -m "not long and not cli and not ipfs and not postgres and not web" --durations=15
 
 check: install-dev lint types  ## the inner loop, under a minute
 	scripts/install-pdf
-	$(PYTEST) -q -x -m "not slow and not long and not cli and not ipfs and not postgres and not web"
+	$(PYTEST) $(PARALLEL) -q -x -m "not slow and not long and not cli and not ipfs and not postgres and not web"
 
 test-long: install-dev  ## what takes many minutes: 500 random JSON Schemas decoded on the embedded model
 	$(PYTEST) -m long

@@ -119,7 +119,7 @@ def test_a_named_encoder_gives_the_vectors_of_its_own_layout(make: Make, encoder
         ({"pooling_mode": "cls"}, lambda hidden: hidden[0]),
         ({}, lambda hidden: hidden.mean(0)),
     ],
-    ids=str,
+    ids=["first", "last", "highest", "first-by-word", "mean-unsaid"],
 )
 def test_each_way_of_pooling_is_the_one_that_the_files_name(
     encoder: Path, make: Make, config: dict[str, Any], pool: Callable[[Any], Any]
