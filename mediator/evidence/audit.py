@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, create_engine, select, text
 
-from mediator.evidence import locks, queries
+from mediator.evidence import locks, pages, queries
 from mediator.evidence.cid import RAW, Cid
 from mediator.evidence.custody import GENESIS, event_hash
 from mediator.evidence.dagpb import decode_node
@@ -190,7 +190,7 @@ def _check_records(audit: _Audit, connection: Connection) -> None:
     """Compare each record with its event, in both directions, a page at a time."""
     after = None
     while True:
-        page = queries.find_page(connection, equal={}, limit=1000, after=after)
+        page = pages.page_of_all(connection, 1000, after)
         expected = _recorded_digests(connection, [record.submission_id for record in page])
         for record in page:
             audit.submissions += 1

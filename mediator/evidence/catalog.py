@@ -91,11 +91,22 @@ class Catalog:
 
     def first(self, statement: Statement, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Return the first row of one statement."""
+        with self._executed(statement, values) as cursor:
+            row: tuple[Any, ...] | None = cursor.fetchone()
+            return row
+
+    def all(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement."""
+        with self._executed(statement, values) as cursor:
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
+
+    @contextmanager
+    def _executed(self, statement: Statement, values: Mapping[str, Any]) -> Iterator[Any]:
         with self._translated(), closing(self._engine.raw_connection()) as connection:
             cursor = connection.cursor()
             cursor.execute(*statement.on(self._engine.dialect, values))
-            row: tuple[Any, ...] | None = cursor.fetchone()
-            return row
+            yield cursor
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Connection, Chain]]:

@@ -38,6 +38,7 @@ _MAX_TEXT: Final = 1024
 
 _SHA2_256_PREFIX: Final = b"\x12\x20"
 _V1_BASE32: Final = re.compile(r"bafybei[a-z2-7]{52}|bafkrei[a-z2-7]{52}")
+_DIGITS: Final = str.maketrans("abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdefghijklmnopqrstuv")
 
 
 def write_varint(number: int) -> bytes:
@@ -191,10 +192,13 @@ def _from_text(text: str) -> Cid:
 
 
 def _from_base32(text: str, shown: str) -> Cid:
-    binary = base64.b32decode(text[1:].upper() + "======")
-    cid = Cid(1, binary[1], binary[2:])
-    if str(cid) != text:
+    # 58 digits are 290 bits, two more than 36 bytes; `int` reads them an order of magnitude faster than base64 does.
+    number = int(text[1:].translate(_DIGITS), 32)
+    if number & 3:
         raise InvalidCidError(f"{shown} is no CID: its last character has bits that mean nothing")
+    binary = (number >> 2).to_bytes(36, "big")
+    cid = Cid(1, binary[1], binary[2:])
+    cid._text = text
     return cid
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from mediator.evidence import queries
+from mediator.evidence import pages, queries
 from mediator.evidence.cid import Cid
 from mediator.evidence.errors import HoldNotFoundError, InvalidInputError, LegalHoldError
 from mediator.evidence.parts import Parts
@@ -30,7 +30,7 @@ def place(parts: Parts, reason: str, *, cid: Cid | None, submission_id: str | No
         if isinstance(target, Cid):
             target = (queries.find_content(connection, target) or queries.get_pin(connection, target)).cid
         elif scope == "submission":
-            queries.find_record(connection, target)
+            pages.record_within(connection, target)
         hold = Hold(str(uuid4()), scope, target, reason, parts.actor, parts.clock())
         connection.execute(
             insert(holds),
@@ -81,7 +81,7 @@ def remove(parts: Parts, submission_id: str, reason: str) -> None:
     if not reason.strip():
         raise InvalidInputError("a removal needs a reason; it is kept in the custody log")
     with parts.catalog.writing() as (connection, chain):
-        record = queries.find_record(connection, submission_id)
+        record = pages.record_within(connection, submission_id)
         hold = _covering(connection, record)
         if hold is None:
             queries.remove_submission(connection, submission_id)

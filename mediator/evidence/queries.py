@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from mediator.evidence.cid import Cid
 from mediator.evidence.committing import Transaction
-from mediator.evidence.errors import ContentNotFoundError, InvalidInputError, SubmissionNotFoundError
+from mediator.evidence.errors import ContentNotFoundError
 from mediator.evidence.records import (
-    Any_,
     EvidenceRecord,
-    Page,
     canonical_json,
-    from_microseconds,
-    frozen_metadata,
     to_microseconds,
 )
 from mediator.evidence.schema import contents, pins, submissions
@@ -29,41 +23,21 @@ from mediator.evidence.statements import Statement
 __all__ = [
     "CONTENT_BY_CID",
     "Content",
-    "add_content",
-    "add_submission",
+    "add_contents",
+    "add_submissions",
     "find_content",
-    "find_page",
-    "find_record",
     "iter_contents",
     "stored_content",
+    "stored_contents",
 ]
 
-_FIELDS: Final = (
-    submissions.c.submission_id,
-    contents.c.cid,
-    contents.c.sha256,
-    contents.c.size,
-    contents.c.stored_cid,
-    submissions.c.type,
-    submissions.c.media_type,
-    submissions.c.file_name,
-    submissions.c.owner,
-    submissions.c.complaint,
-    submissions.c.claim_type,
-    submissions.c.element,
-    submissions.c.description,
-    submissions.c.metadata,
-    submissions.c.submitted_at,
-)
-_RECORDS: Final = select(submissions.c.seq, *_FIELDS).join_from(
-    submissions, contents, submissions.c.content_id == contents.c.id
-)
-_ONE_RECORD: Final = _RECORDS.where(submissions.c.submission_id == bindparam("wanted"))
 #: A content by the one or two texts that its CID has.
 CONTENT_BY_CID: Final = Statement(select(contents).where(contents.c.cid.in_([bindparam("cid_a"), bindparam("cid_b")])))
 _NEW_CONTENT: Final = ("cid", "sha256", "size", "profile", "stored_cid", "key_id")
-_ADD_CONTENT: Final = Statement(
-    insert(contents).values({name: bindparam(name) for name in _NEW_CONTENT}).returning(contents.c.id)
+_ADD_CONTENT: Final = Statement(insert(contents).inline().values({name: bindparam(name) for name in _NEW_CONTENT}))
+_ASKED_TOGETHER: Final = 64
+_CONTENTS_BY_CIDS: Final = Statement(
+    select(contents).where(contents.c.cid.in_([bindparam(f"cid_{number}") for number in range(_ASKED_TOGETHER)]))
 )
 _REPLACE_STORAGE: Final = Statement(
     update(contents)
@@ -71,11 +45,13 @@ _REPLACE_STORAGE: Final = Statement(
     .values(stored_cid=bindparam("new_cid"), key_id=bindparam("new_key"))
 )
 _ADD_SUBMISSION: Final = Statement(
-    insert(submissions).values(
-        {column.name: bindparam(column.name) for column in submissions.c if column.name != "seq"}
+    insert(submissions)
+    .inline()
+    .values(
+        {column.name: bindparam(column.name) for column in submissions.c if column.name not in ("seq", "content_id")}
+        | {"content_id": select(contents.c.id).where(contents.c.cid == bindparam("content_cid")).scalar_subquery()}
     )
 )
-_MAX_PAGE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +117,21 @@ def stored_content(transaction: Transaction, cid: Cid) -> Content | None:
     return None if row is None else Content(*row)
 
 
-def add_content(transaction: Transaction, fresh: Content) -> Content:
-    """Record a content that is not there; return it with its number."""
-    values = {name: getattr(fresh, name) for name in Content.__slots__ if name != "id"}
-    row = transaction.first(_ADD_CONTENT, values)
-    if row is None:
-        raise AssertionError("an insert that returns its number returned none")
-    return replace(fresh, id=row[0])
+def stored_contents(transaction: Transaction, cids: Iterable[Cid]) -> dict[Cid, Content]:
+    """Return those of the contents that are stored, within a write transaction."""
+    texts = [text for cid in cids for text in cid.spellings()]
+    found = {}
+    for first in range(0, len(texts), _ASKED_TOGETHER):
+        asked = texts[first : first + _ASKED_TOGETHER]
+        asked += asked[-1:] * (_ASKED_TOGETHER - len(asked))
+        for row in transaction.all(_CONTENTS_BY_CIDS, {f"cid_{number}": text for number, text in enumerate(asked)}):
+            found[Cid.parse(row[1])] = Content(*row)
+    return found
+
+
+def add_contents(transaction: Transaction, fresh: Iterable[Content]) -> None:
+    """Record contents that are not there."""
+    transaction.run_many(_ADD_CONTENT, [{name: getattr(one, name) for name in _NEW_CONTENT} for one in fresh])
 
 
 def replace_storage(transaction: Transaction, content: Content, stored_cid: str, key_id: str | None) -> Content:
@@ -156,15 +140,15 @@ def replace_storage(transaction: Transaction, content: Content, stored_cid: str,
     return replace(content, stored_cid=stored_cid, key_id=key_id)
 
 
-def add_submission(transaction: Transaction, content_id: int, record: EvidenceRecord) -> None:
-    """Record a submission of a content."""
-    transaction.run(_ADD_SUBMISSION, _submission_values(content_id, record))
+def add_submissions(transaction: Transaction, records: Iterable[EvidenceRecord]) -> None:
+    """Record submissions of contents that are recorded."""
+    transaction.run_many(_ADD_SUBMISSION, [_submission_values(record) for record in records])
 
 
-def _submission_values(content_id: int, record: EvidenceRecord) -> dict[str, Any]:
+def _submission_values(record: EvidenceRecord) -> dict[str, Any]:
     return {
         "submission_id": record.submission_id,
-        "content_id": content_id,
+        "content_cid": record.cid,
         "type": record.type,
         "media_type": record.media_type,
         "file_name": None if record.file_name is None else os.fsencode(record.file_name),
@@ -183,117 +167,7 @@ def remove_submission(connection: Connection, submission_id: str) -> None:
     connection.execute(delete(submissions).where(submissions.c.submission_id == submission_id))
 
 
-def find_record(connection: Connection, submission_id: str) -> EvidenceRecord:
-    """Return one submission; SubmissionNotFoundError."""
-    row = connection.execute(_ONE_RECORD, {"wanted": submission_id}).first()
-    if row is None:
-        raise SubmissionNotFoundError(f"there is no submission {submission_id!r}; `evidence list` shows what there is")
-    return record_from_row(row)
-
-
-def find_page(
-    connection: Connection,
-    *,
-    cid: Cid | None = None,
-    equal: dict[str, str | Any_ | None],
-    text: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: int,
-    after: str | None,
-) -> Page:
-    """Return the submissions that match all of what is asked, in the order they were recorded."""
-    if not 1 <= limit <= _MAX_PAGE:
-        raise InvalidInputError(f"limit is {limit}; it must be from 1 to {_MAX_PAGE}")
-    query = _RECORDS.where(*_conditions(cid, equal, text, since, until))
-    if metadata is None:
-        rows = connection.execute(_from(query, after).limit(limit + 1)).all()
-    else:
-        rows = _with_metadata(connection, query, metadata, limit + 1, after)
-    records = tuple(record_from_row(row) for row in rows[:limit])
-    return Page(records, str(rows[limit - 1].seq) if len(rows) > limit else None)
-
-
-def _from(query: Select[Any], after: str | None) -> Select[Any]:
-    if after is not None:
-        if not after.isascii() or not after.isdigit() or len(after) > 18:
-            raise InvalidInputError(f"{after!r} is no place to continue from; use the `next` of a page")
-        query = query.where(submissions.c.seq > int(after))
-    return query.order_by(submissions.c.seq)
-
-
-def _conditions(
-    cid: Cid | None,
-    equal: dict[str, str | Any_ | None],
-    text: str | None,
-    since: datetime | None,
-    until: datetime | None,
-) -> Iterator[ColumnElement[bool]]:
-    if cid is not None:
-        yield contents.c.cid.in_(cid.spellings())
-    for name, value in equal.items():
-        if isinstance(value, Any_):
-            continue
-        column = contents.c[name] if name in ("sha256", "stored_cid") else submissions.c[name]
-        if value is None:
-            yield column.is_(None)
-        else:
-            yield column == (os.fsencode(value) if name == "file_name" else value)
-    if text is not None:
-        yield submissions.c.description.contains(text, autoescape=True)
-    if since is not None:
-        yield submissions.c.submitted_at >= to_microseconds(since)
-    if until is not None:
-        yield submissions.c.submitted_at < to_microseconds(until)
-
-
-def _with_metadata(
-    connection: Connection, query: Select[Any], wanted: Mapping[str, Any], limit: int, after: str | None
-) -> list[Row[Any]]:
-    """Filter here: the two databases do not agree on JSON, and metadata is the caller's own shape."""
-    found: list[Row[Any]] = []
-    for row in connection.execute(_from(query, after).execution_options(yield_per=500)):
-        recorded = frozen_metadata(row.metadata)
-        if all(key in recorded and recorded[key] == value for key, value in wanted.items()):
-            found.append(row)
-            if len(found) == limit:
-                break
-    return found
-
-
-def record_from_row(row: Any) -> EvidenceRecord:
-    """Return the record in a row of the joined tables (typed by column in SQLAlchemy, too wide to write)."""
-    values = {name: row._mapping[name] for name in EvidenceRecord.__slots__}
-    name = values["file_name"]
-    return EvidenceRecord(
-        **values
-        | {
-            "file_name": None if name is None else os.fsdecode(name),
-            "metadata": frozen_metadata(values["metadata"]),
-            "submitted_at": from_microseconds(values["submitted_at"]),
-        }
-    )
-
-
 def iter_contents(connection: Connection) -> Iterator[Content]:
     """Yield every content."""
     for row in connection.execute(select(contents).order_by(contents.c.id).execution_options(yield_per=1000)):
         yield Content(**row._mapping)
-
-
-def iter_records(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[EvidenceRecord]:
-    """Yield every submission in order."""
-    query = _RECORDS.where(*conditions).order_by(submissions.c.seq).execution_options(yield_per=1000)
-    for row in connection.execute(query):
-        yield record_from_row(row)
-
-
-def count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
-    """Return how many submissions there are."""
-    return connection.execute(select(func.count()).select_from(submissions).where(*conditions)).scalar_one()
-
-
-def submissions_of(connection: Connection, content_ids: Sequence[int]) -> int:
-    """Return how many submissions name one of these contents."""
-    return count(connection, submissions.c.content_id.in_(content_ids))

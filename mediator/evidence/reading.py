@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from mediator.evidence import queries
+from mediator.evidence import pages, queries
 from mediator.evidence.cid import Cid
 from mediator.evidence.parts import Parts
 from mediator.evidence.pinning import fetch_pinned
@@ -50,8 +50,7 @@ class Reading(ABC):
     def record(self, submission_id: str) -> EvidenceRecord:
         """Return one submission; SubmissionNotFoundError."""
         self._check_open()
-        with self._parts.catalog.reading() as connection:
-            return queries.find_record(connection, submission_id)
+        return pages.find_record(self._parts.catalog, submission_id)
 
     def records(
         self,
@@ -90,18 +89,17 @@ class Reading(ABC):
             "sha256": sha256,
             "stored_cid": stored_cid,
         }
-        with self._parts.catalog.reading() as connection:
-            return queries.find_page(
-                connection,
-                cid=None if cid is None else Cid.parse(cid),
-                equal=equal,
-                text=text,
-                metadata=metadata,
-                since=since,
-                until=until,
-                limit=limit,
-                after=after,
-            )
+        return pages.find_page(
+            self._parts.catalog,
+            cid=None if cid is None else Cid.parse(cid),
+            equal=equal,
+            text=text,
+            metadata=metadata,
+            since=since,
+            until=until,
+            limit=limit,
+            after=after,
+        )
 
     def all_records(self, **filters: Any) -> Iterator[EvidenceRecord]:
         """Yield every record that ``records`` finds with the same filters, page after page."""
