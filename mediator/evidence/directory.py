@@ -27,21 +27,34 @@ class Entry:
     tsize: int
 
 
-def build_tree(files: Iterable[tuple[bytes, Entry]], profile: Profile, sink: BlockSink) -> Entry:
-    """Build the directories over files named by their paths, separated by ``/``; return the topmost."""
-    root: dict[bytes, Entry | dict[bytes, object]] = {}
+def build_tree(
+    files: Iterable[tuple[bytes, Entry]], profile: Profile, sink: BlockSink, directories: Iterable[bytes] = ()
+) -> Entry:
+    """Build the directories over files named by their paths, separated by ``/``; return the topmost.
+
+    ``directories`` are there too, also where no file is in them.
+    """
+    root: dict[bytes, object] = {}
     for path, entry in files:
         *parents, name = path.split(b"/")
-        here: dict[bytes, object] = root  # type: ignore[assignment]  # a tree has no finite type
-        for parent in parents:
-            below = here.setdefault(parent, {})
-            if not isinstance(below, dict):
-                raise InvalidInputError(f"{path!r} is below a file")
-            here = below
+        here = _below(root, parents, path)
         if name in here or not name:
             raise InvalidInputError(f"{path!r} is there twice or names nothing")
         here[name] = entry
+    for path in directories:
+        _below(root, path.split(b"/"), path)
     return _built(root, profile, sink)
+
+
+def _below(root: dict[bytes, object], names: Iterable[bytes], path: bytes) -> dict[bytes, object]:
+    """Return the directory with these names, made where it is not there yet."""
+    here = root
+    for name in names:
+        below = here.setdefault(name, {})
+        if not isinstance(below, dict) or not name:
+            raise InvalidInputError(f"{path!r} is below a file or names nothing")
+        here = below
+    return here
 
 
 def _built(tree: Mapping[bytes, object], profile: Profile, sink: BlockSink) -> Entry:

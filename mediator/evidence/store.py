@@ -160,8 +160,8 @@ class EvidenceStore(Reading, Upkeep):
         everything in it, until `unpin` lets it go.
         """
         path = os.fspath(directory)
-        folder = Folder(self.profile)
-        items = submissions_below(path, like, on_skip)
+        folder = Folder(self.profile, path)
+        items = submissions_below(path, like, on_skip, folder.note_directory)
 
         def left_out(item: Submission, error: SourceError) -> None:
             on_skip(str(item.source), error)

@@ -19,14 +19,20 @@ __all__ = ["Folder", "OnSkip", "submissions_below"]
 OnSkip = Callable[[str, SourceError], None]
 
 
-def submissions_below(directory: str, like: Submission, on_skip: OnSkip) -> Iterator[Submission]:
+#: Told of each directory that was listed, by its path.
+OnDirectory = Callable[[str], None]
+
+
+def submissions_below(
+    directory: str, like: Submission, on_skip: OnSkip, on_directory: OnDirectory = lambda path: None
+) -> Iterator[Submission]:
     """Yield a submission for every regular file, named by its path below the directory's parent.
 
     Empty files are taken: they are part of what the directory is.
     """
     directory = os.path.normpath(directory)
     base = os.path.dirname(os.path.abspath(directory))
-    for path in _files(directory, on_skip):
+    for path in _files(directory, on_skip, on_directory):
         name = os.path.relpath(os.path.abspath(path), base)
         yield replace(like, source=path, file_name=name, allow_empty=True, follow_links=False)
 
@@ -34,19 +40,28 @@ def submissions_below(directory: str, like: Submission, on_skip: OnSkip) -> Iter
 class Folder:
     """Notes what is submitted from a directory, and names the directory itself: with the CID that Kubo gives it."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, path: str) -> None:
         self._profile = profile
+        self._path = os.path.normpath(path)
         self._entries: list[tuple[bytes, Entry]] = []
+        self._directories: list[bytes] = []
 
     def note(self, item: Submission, content: Staged) -> None:
         """Take in one file; its name starts with the directory's own."""
         _, _, below = os.fsencode(item.file_name or "").partition(b"/")
         self._entries.append((below, Entry(content.cid, content.tsize)))
 
+    def note_directory(self, path: str) -> None:
+        """Take in a directory below: it is part of this one also when nothing is in it."""
+        if path != self._path:
+            self._directories.append(os.fsencode(os.path.relpath(path, self._path)))
+
     def build(self) -> tuple[Cid, list[tuple[Cid, bytes]]]:
         """Return the CID of the directory with everything that was noted, and the nodes that it is made of."""
         nodes: list[tuple[Cid, bytes]] = []
-        root = build_tree(self._entries, self._profile, lambda cid, block: nodes.append((cid, block)))
+        root = build_tree(
+            self._entries, self._profile, lambda cid, block: nodes.append((cid, block)), self._directories
+        )
         return root.cid, nodes
 
     @property
@@ -55,7 +70,7 @@ class Folder:
         return [entry.cid for _, entry in self._entries]
 
 
-def _files(directory: str, on_skip: OnSkip) -> Iterator[str]:
+def _files(directory: str, on_skip: OnSkip, on_directory: OnDirectory) -> Iterator[str]:
     # A list instead of recursion: the depth of a directory tree is the submitter's choice, not ours.
     waiting = [directory]
     while waiting:
@@ -66,6 +81,7 @@ def _files(directory: str, on_skip: OnSkip) -> Iterator[str]:
         except OSError as error:
             on_skip(here, SourceNotFoundError(f"cannot list {here!r}: {error.strerror}"))
             continue
+        on_directory(here)
         below = []
         for entry in found:
             mode = _mode(entry)

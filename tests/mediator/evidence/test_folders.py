@@ -74,6 +74,27 @@ def test_a_hundred_levels_come_back(store, tmp_path):
     assert found_in(tmp_path / "out") == deep
 
 
+def test_empty_directories_are_part_of_what_comes_back(store, tmp_path):
+    tree_path = write(tmp_path / "tree", {"with/file": b"x"})
+    (tree_path / "empty").mkdir()
+    (tree_path / "with" / "nothing" / "below").mkdir(parents=True)
+
+    cid = submit(store, tree_path)
+    store.restore(cid, tmp_path / "out")
+
+    below = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")}
+    assert below == {"empty", "with", "with/file", "with/nothing", "with/nothing/below"}
+    assert store.verify().ok
+
+
+def test_a_directory_with_nothing_in_it_has_the_cid_that_everybody_knows(tmp_path):
+    (tmp_path / "nothing").mkdir()
+    with EvidenceStore(tmp_path / "s", profile="kubo-legacy") as store:
+        assert str(submit(store, tmp_path / "nothing")) == "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
+    with EvidenceStore(tmp_path / "t") as store:
+        assert submit(store, tmp_path / "nothing").version == 1
+
+
 @pytest.mark.slow
 def test_a_directory_that_is_spread_over_nodes_comes_back(plain, tmp_path):
     files = {f"evidence with a rather long name, number {n}.txt": b"%d" % (n % 7) for n in range(4_000)}

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from mediator.evidence import EvidenceStore
+from mediator.evidence import EvidenceStore, Submission
 from mediator.evidence.cid import Cid
 from mediator.evidence.directory import Entry, build_tree
 from mediator.evidence.unixfs import PROFILES, FileBuilder, file_cid
@@ -74,6 +74,16 @@ def test_kubo_gives_a_directory_the_same_cid(kubo, tmp_path, files):
     write(tmp_path / "tree", files)
 
     assert directory_cid(files) == kubo.add(tmp_path / "tree")
+
+
+def test_kubo_gives_a_directory_with_empty_ones_below_the_same_cid(kubo, tmp_path):
+    write(tmp_path / "tree", {"a": b"a", "x/file": b"f"})
+    for name in ("empty", "x/empty too", "x/y/z"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+    with EvidenceStore(tmp_path / "s", profile="kubo-legacy") as store:
+        cid, _ = store.submit_directory(tmp_path / "tree", Submission(b"", "document"), on_skip=print)
+
+    assert str(cid) == kubo.add(tmp_path / "tree")
 
 
 @pytest.mark.parametrize("count", [3_000, 9_000])
