@@ -83,7 +83,11 @@ def libkubo(place: Path) -> Iterator[dict[str, Work] | str]:
         kubo.add(folder)
 
     try:
-        yield {"one by one": lambda paths: [kubo.add(path) for path in paths], "in bulk": as_folder}
+        yield {
+            "one by one": lambda paths: [kubo.add(path) for path in paths],
+            "in bulk": as_folder,
+            "process": lambda paths: kubo._process.pid,
+        }
     finally:
         kubo.close()
 
@@ -212,11 +216,13 @@ def report(
 
 def count_waits(place: Path, contenders: dict[str, dict[str, Work]], row: Callable[..., None]) -> None:
     processes = {"plain": os.getpid()}
-    if "js-ipfs" in contenders:
-        processes["js-ipfs"] = contenders["js-ipfs"]["process"]([])  # type: ignore[assignment]
-    sample = make_files(place / "traced", _CALL, 4)
-    for name, process in processes.items():
-        work = contenders[name]["one by one"]
-        waits = waits_of(place, process, lambda: work(sample))  # noqa: B023
-        row(f"{name}, waits for the disk a file, one by one", f"{waits / len(sample):.2f}", "counted by strace")
-    shutil.rmtree(place / "traced")
+    for name in ("libkubo", "js-ipfs"):
+        if name in contenders:
+            processes[name] = contenders[name]["process"]([])  # type: ignore[assignment]
+    for number, what in enumerate(("one by one", "in bulk")):
+        sample = make_files(place / f"traced-{number}", _CALL, 4 + number)
+        for name, process in processes.items():
+            work = contenders[name][what]
+            waits = waits_of(place, process, lambda: work(sample))  # noqa: B023
+            row(f"{name}, waits for the disk a file, {what}", f"{waits / len(sample):.2f}", "counted by strace")
+        shutil.rmtree(place / f"traced-{number}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar
 
@@ -37,6 +37,13 @@ class Transaction:
         """Run a statement that returns nothing."""
         self._cursor.execute(*statement.on(self._dialect, values))
 
+    def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement that returns nothing once a row."""
+        if len(rows) == 1:
+            self.run(statement, rows[0])
+        elif rows:
+            self._cursor.executemany(*statement.many_on(self._dialect, rows))
+
     def first(self, statement: Statement, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Run a statement and return its first row."""
         self.run(statement, values)
@@ -52,8 +59,7 @@ class Transaction:
     def finish(self) -> None:
         """Write the custody events."""
         events = self.chain.take()
-        for event in events:
-            self.run(_ADD_EVENT, event)
+        self.run_many(_ADD_EVENT, events)
         if events:
             self.run(_SET_HEAD, {"new_seq": self.chain.seq, "new_hash": self.chain.hash})
 

@@ -60,8 +60,7 @@ class Drafts:
 
     def keep(self, transaction: Transaction, blocks: Iterable[tuple[bytes, bytes]]) -> None:
         """Commit blocks together with the record that needs them."""
-        for multihash, data in blocks:
-            transaction.run(_KEEP, {"multihash": multihash, "data": data})
+        transaction.run_many(_KEEP, [{"multihash": multihash, "data": data} for multihash, data in blocks])
 
     def note(self, blocks: Iterable[tuple[bytes, bytes]]) -> None:
         """Count what was kept, to know when to settle."""

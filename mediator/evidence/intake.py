@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, Self
-from uuid import UUID
 
 from mediator.evidence.blockstores.base import Batch
 from mediator.evidence.cid import Cid
@@ -98,7 +96,7 @@ def checked(submission: Submission) -> Submission:
 
 def metadata_text(submission: Submission) -> str:
     """Return the metadata as it is recorded; the caller's mapping is only read."""
-    return canonical_json(dict(submission.metadata) if submission.metadata is not None else {})
+    return canonical_json(dict(submission.metadata)) if submission.metadata else "{}"
 
 
 def ingest(
@@ -204,9 +202,11 @@ def _tee(chunks: Iterator[bytes], builder: FileBuilder) -> Iterator[bytes]:
 
 def new_submission_id() -> str:
     """Return a UUIDv7: unique, and in the order of time, which keeps the catalog's index in order too."""
+    random = int.from_bytes(os.urandom(10), "big")
     stamp = time.time_ns() // 1_000_000
-    value = stamp << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
-    return str(UUID(int=value))
+    value = stamp << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def safe_text(value: str) -> str:

@@ -24,6 +24,10 @@ class Any_:  # noqa: N801 - a marker type; `ANY` is its only value
 
 ANY: Final = Any_()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NO_METADATA: Final[Mapping[str, Any]] = MappingProxyType({})
+# One encoder for all: `json.dumps` makes one a call, and a submission calls six times.
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +114,22 @@ class Hold:
 def canonical_json(value: object) -> str:
     """Return the one ASCII text for a JSON value; InvalidInputError when it is none."""
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        return _CANONICAL(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(f"the metadata cannot be written as JSON: {error}") from error
 
 
 def frozen_metadata(text: str) -> Mapping[str, Any]:
     """Return the recorded metadata as a read-only mapping."""
+    if text == "{}":
+        return _NO_METADATA
     value = json.loads(text)
     return MappingProxyType(value if isinstance(value, dict) else {})
 
 
 def to_microseconds(moment: datetime) -> int:
     """Return a point in time as the catalog stores it."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_microseconds(value: int) -> datetime:

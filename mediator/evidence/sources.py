@@ -7,9 +7,9 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from mediator.evidence.errors import (
     InvalidInputError,
@@ -20,17 +20,24 @@ from mediator.evidence.errors import (
     SpecialFileError,
 )
 
-__all__ = ["OpenSource", "Source", "open_source"]
+__all__ = ["OpenSource", "Readable", "Source", "open_source"]
 
 #: Bytes are taken as they are; text and path objects name a file; anything else is read until it ends.
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
+
+
+class Readable(Protocol):
+    """What bytes are read from: at most as many as asked for, none at the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
     """A source that is being read. ``size`` is None when only the end will tell."""
 
-    stream: BinaryIO
+    stream: Readable
     name: str | None
     size: int | None
 
@@ -57,41 +64,63 @@ class OpenSource:
         return b"".join(parts)
 
 
-@contextmanager
-def open_source(source: Source, *, follow: bool = True) -> Iterator[OpenSource]:
+def open_source(source: Source, *, follow: bool = True) -> AbstractContextManager[OpenSource]:
     """Open what was submitted. With ``follow=False`` a symbolic link is refused instead of followed."""
     if isinstance(source, bytes | bytearray | memoryview):
-        yield OpenSource(io.BytesIO(source), None, memoryview(source).nbytes)
-    elif isinstance(source, str | os.PathLike):
-        with _open_file(os.fspath(source), follow) as opened:
-            yield opened
-    elif hasattr(source, "read"):
-        yield OpenSource(source, None, None)
-    else:
-        raise InvalidInputError(f"evidence is bytes, a path or a binary stream, not {type(source).__name__}")
+        return nullcontext(OpenSource(io.BytesIO(source), None, memoryview(source).nbytes))
+    if isinstance(source, str | os.PathLike):
+        return _open_file(os.fsdecode(source), follow)
+    if hasattr(source, "read"):
+        return nullcontext(OpenSource(source, None, None))
+    raise InvalidInputError(f"evidence is bytes, a path or a binary stream, not {type(source).__name__}")
+
+
+class _File:
+    """A regular file, read on its descriptor: most evidence is small, and a file object costs more than its bytes.
+
+    It ends where it ended when it was opened; that it still does is looked at afterwards.
+    """
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._fd = fd
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        part = os.read(self._fd, min(size, self._left)) if self._left else b""
+        self._left -= len(part)
+        return part
+
+    @property
+    def is_read(self) -> bool:
+        return self._left == 0
 
 
 @contextmanager
 def _open_file(path: str, follow: bool) -> Iterator[OpenSource]:
-    if not isinstance(path, str):
-        path = os.fsdecode(path)
     # O_NONBLOCK: opening a pipe must not wait for someone to write to it.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
     try:
         fd = os.open(path, flags)
     except (OSError, ValueError) as error:
         raise _cannot_open(path, error) from error
-    before = os.fstat(fd)
-    if not stat.S_ISREG(before.st_mode):
-        os.close(fd)
-        if stat.S_ISDIR(before.st_mode):
-            raise SourceIsDirectoryError(f"{path!r} is a directory; add it as one to record every file below it")
-        raise SpecialFileError(f"{path!r} is not a regular file; copy its content into one")
-    with os.fdopen(fd, "rb", buffering=0) as stream:
+    try:
+        before = os.fstat(fd)
+        _check_regular(path, before)
+        stream = _File(fd, before.st_size)
         yield OpenSource(stream, os.path.basename(path), before.st_size)
-        after = os.fstat(fd)
-        if _fingerprint(before) != _fingerprint(after) or stream.tell() != after.st_size:
+        if before.st_size == 0 and os.read(fd, 1):
+            raise SpecialFileError(f"{path!r} does not say how large it is; copy its content into a regular file")
+        if _fingerprint(before) != _fingerprint(os.fstat(fd)) or not stream.is_read:
             raise SourceChangedError(f"{path!r} changed while it was read; submit it again when nothing writes to it")
+    finally:
+        os.close(fd)
+
+
+def _check_regular(path: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise SourceIsDirectoryError(f"{path!r} is a directory; add it as one to record every file below it")
+    if not stat.S_ISREG(status.st_mode):
+        raise SpecialFileError(f"{path!r} is not a regular file; copy its content into one")
 
 
 def _fingerprint(status: os.stat_result) -> tuple[int, int]:

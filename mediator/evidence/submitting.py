@@ -55,7 +55,7 @@ def commit(
 
         def record(transaction: Transaction) -> list[EvidenceRecord]:
             left = set(broken)  # a copy: this may be run again
-            records = [_recorded(transaction, parts, profile, *pair, left) for pair in staged]
+            records = _recorded(transaction, parts, profile, staged, left)
             parts.drafts.keep(transaction, _needed(fresh, staged, records))
             replication.enqueue(transaction, parts.replicas, {one.stored_cid for one in records})
             return records
@@ -117,22 +117,36 @@ def _broken_copies(parts: Parts, staged: Iterable[Staged]) -> set[Cid]:
 
 
 def _recorded(
-    transaction: Transaction, parts: Parts, profile: Profile, item: Submission, staged: Staged, broken: set[Cid]
-) -> EvidenceRecord:
-    """Record one submission, and its content where that is new."""
-    content = queries.stored_content(transaction, staged.cid)
-    if content is None:
-        fresh = queries.Content(
-            0, str(staged.cid), staged.sha256, staged.size, profile.name, str(staged.stored_cid), staged.key_id
-        )
-        content = queries.add_content(transaction, fresh)
-    elif staged.cid in broken and content.stored_cid != str(staged.stored_cid):
-        content = queries.replace_storage(transaction, content, str(staged.stored_cid), staged.key_id)
-        broken.discard(staged.cid)
-    record = _record_of(item, staged, content, parts.clock())
-    queries.add_submission(transaction, content.id, record)
-    _log(transaction.chain, parts, record)
-    return record
+    transaction: Transaction,
+    parts: Parts,
+    profile: Profile,
+    staged: Sequence[tuple[Submission, Staged]],
+    broken: set[Cid],
+) -> list[EvidenceRecord]:
+    """Record submissions, and their contents where those are new."""
+    known = queries.stored_contents(transaction, [content.cid for _, content in staged])
+    fresh: list[queries.Content] = []
+    records: list[EvidenceRecord] = []
+    for item, content in staged:
+        stored = known.get(content.cid)
+        if stored is None:
+            stored = _content_of(content, profile)
+            fresh.append(stored)
+        elif content.cid in broken and stored.stored_cid != str(content.stored_cid):
+            stored = queries.replace_storage(transaction, stored, str(content.stored_cid), content.key_id)
+            broken.discard(content.cid)
+        known[content.cid] = stored
+        records.append(_record_of(item, content, stored, parts.clock()))
+    queries.add_contents(transaction, fresh)
+    queries.add_submissions(transaction, records)
+    for record in records:
+        _log(transaction.chain, parts, record)
+    return records
+
+
+def _content_of(staged: Staged, profile: Profile) -> queries.Content:
+    stored_cid = str(staged.stored_cid)
+    return queries.Content(0, str(staged.cid), staged.sha256, staged.size, profile.name, stored_cid, staged.key_id)
 
 
 def _record_of(item: Submission, staged: Staged, content: queries.Content, now: datetime) -> EvidenceRecord:

@@ -24,7 +24,7 @@ from mediator.evidence.pinning import Pin, contents_of, fetch_pinned, keep_block
 from mediator.evidence.queries import Content
 from mediator.evidence.reader import Fetch, blocks_of, walk
 from mediator.evidence.replication import Replica
-from mediator.evidence.sources import Source, open_source
+from mediator.evidence.sources import Readable, Source, open_source
 from mediator.evidence.unixfs import FileBuilder, profile_named
 
 __all__ = ["CarReport", "export_car", "import_car", "new_file", "publish"]
@@ -141,8 +141,7 @@ def import_car(parts: Parts, source: Source, name: str | None = None) -> CarRepo
     """Take in an archive: every block verified and durable, sealed where the store is, complete roots pinned."""
     counted: list[int] = []
     with locks.shared(parts.lock_path), open_source(source) as opened:
-        stream = opened.stream
-        reader = CarReader(stream if isinstance(source, bytes) else io.BufferedReader(_raw(stream), 1 << 20))
+        reader = CarReader(io.BufferedReader(_Buffered(opened.stream), 1 << 20))
         with parts.blocks.batch() as batch:
             sealed = keep_blocks(parts.keys, _counted(reader, counted), batch)
         fetch = fetch_pinned(parts, fresh=sealed)
@@ -175,13 +174,10 @@ def _complete(fetch: Fetch, root: Cid) -> set[bytes]:
     return {cid.multihash for cid, _ in walk(fetch, root, leaves=False)}
 
 
-def _raw(stream: Any) -> Any:
-    """A raw file is buffered by the caller; whatever else there is only has to have ``read``."""
-    return stream if isinstance(stream, io.RawIOBase) else _Adapter(stream)
+class _Buffered(io.RawIOBase):
+    """Whatever has ``read``, for a buffer around it: an archive is read in the smallest pieces."""
 
-
-class _Adapter(io.RawIOBase):
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Readable) -> None:
         super().__init__()
         self._stream = stream
 

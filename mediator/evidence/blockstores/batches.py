@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
@@ -16,18 +16,19 @@ __all__ = ["BatchWriter", "Draft"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-#: Writes one block; returns the directory whose names must be synced.
-Write = Callable[[bytes, bytes], str]
+#: Writes some blocks, by multihash; returns the directories whose names must be synced.
+Write = Callable[[Mapping[bytes, bytes]], set[str]]
 
-# Blocks in flight in one batch: bounds memory to this many times the chunk size, and keeps the disk busy
-# while the next chunk is hashed.
+# Blocks that are written together wait for the disk together: the first sync brings most of the others along.
+# Each is an open file meanwhile, in each of the threads.
+_TOGETHER: Final = 16
+_TOGETHER_BYTES: Final = 1024 * 1024
+# Groups in flight in one batch: bounds memory, and keeps the disk busy while the next chunk is hashed.
 _IN_FLIGHT: Final = 24
-# Starting threads costs more than writing this many small blocks one after the other.
-_INLINE_BYTES: Final = 128 * 1024
 
 
 class BatchWriter:
-    """One batch: the first blocks inline, further ones in threads."""
+    """One batch, written group by group in threads; the last group, which may be the only one, without."""
 
     def __init__(
         self,
@@ -40,9 +41,10 @@ class BatchWriter:
         self._sync_names = sync_names
         self._executor = executor
         self._root = root
-        self._inline_left = _INLINE_BYTES
+        self._group: dict[bytes, bytes] = {}
+        self._group_bytes = 0
         self._dirty: set[str] = set()
-        self._futures: queue.SimpleQueue[Future[str]] = queue.SimpleQueue()
+        self._futures: queue.SimpleQueue[Future[set[str]]] = queue.SimpleQueue()
         self._pending = 0
 
     def put(self, cid: Cid, data: bytes) -> None:
@@ -52,9 +54,12 @@ class BatchWriter:
 
     def finish(self) -> None:
         """Wait until everything that was taken is durable."""
+        if self._group:
+            self._dirty |= self._attempt(self._write, self._group)
         while self._pending:
             self._collect()
-        self._attempt(self._sync_names, self._dirty)
+        if self._dirty:
+            self._attempt(self._sync_names, self._dirty)
 
     def abandon(self) -> None:
         """Wait for what is in flight; its errors do not matter, one is being raised already."""
@@ -63,18 +68,19 @@ class BatchWriter:
             self._futures.get().exception()
 
     def _put(self, multihash: bytes, data: bytes) -> None:
-        if self._inline_left > 0:
-            self._inline_left -= max(len(data), _INLINE_BYTES // 4)
-            self._dirty.add(self._attempt(self._write, multihash, data))
+        self._group[multihash] = data
+        self._group_bytes += len(data)
+        if len(self._group) < _TOGETHER and self._group_bytes < _TOGETHER_BYTES:
             return
         if self._pending >= _IN_FLIGHT:
             self._collect()
-        self._futures.put(self._executor().submit(self._write, multihash, data))
+        self._futures.put(self._executor().submit(self._write, self._group))
         self._pending += 1
+        self._group, self._group_bytes = {}, 0
 
     def _collect(self) -> None:
         self._pending -= 1
-        self._dirty.add(self._attempt(self._futures.get().result))
+        self._dirty |= self._attempt(self._futures.get().result)
 
     def _attempt(self, call: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
         try:
@@ -88,7 +94,7 @@ class Draft(BatchWriter):
 
     def __init__(
         self,
-        write_soon: Write,
+        write_soon: Callable[[bytes, bytes], None],
         most: int,
         write: Write,
         sync_names: Callable[[set[str]], None],

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import os
+import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from mediator.evidence.blockstores.base import Batch, Blockstore
 from mediator.evidence.blockstores.batches import BatchWriter, Draft
+from mediator.evidence.blockstores.temporary import TemporaryFile
 from mediator.evidence.cid import Cid
 from mediator.evidence.dagpb import MAX_BLOCK
 from mediator.evidence.errors import BlockCorruptError, BlockNotFoundError, StoreFormatError, storage_error
@@ -44,6 +46,9 @@ class LocalBlockstore(Blockstore):
         self._synced_shards: set[str] = set()
         #: Where a block is looked for whose file is missing or damaged: a power cut may take what was drafted.
         self.spare: Callable[[bytes], bytes | None] = lambda multihash: None
+        # Names of temporary files: nobody else has this token, and a fork has another process number.
+        self._token = secrets.token_hex(8)
+        self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -79,8 +84,7 @@ class LocalBlockstore(Blockstore):
             self._fs.make_dir(self._temp)
         marker = os.path.join(self._root, "SHARDING")
         if not os.path.exists(marker):
-            temporary = self._write_temporary(_SHARDING.encode("ascii"))
-            self._fs.rename(temporary, marker)
+            self._write_file(_SHARDING.encode("ascii"), marker, sync=True)
         self._fs.fsync_dir(self._root)
 
     @contextmanager
@@ -188,50 +192,58 @@ class LocalBlockstore(Blockstore):
         name = base64.b32encode(multihash).decode("ascii").rstrip("=")
         return os.path.join(self._root, name[-3:-1], name + _SUFFIX)
 
-    def _write_temporary(self, data: bytes, *, sync: bool = True) -> str:
-        path = os.path.join(self._temp, uuid4().hex)
-        fd = self._fs.create(path)
-        try:
-            try:
-                self._fs.write_all(fd, data)
-                if sync:
-                    self._fs.fsync(fd)
-            finally:
-                self._fs.close(fd)
-        except OSError:
-            with contextlib.suppress(OSError):  # the first failure is the one to report; gc removes the file
-                self._fs.unlink(path)
-            raise
-        return path
+    def _new_temporary(self) -> str:
+        return os.path.join(self._temp, f"{self._token}-{os.getpid()}-{next(self._numbers)}")
 
-    def _write(self, multihash: bytes, data: bytes, *, sync: bool = True) -> str:
-        """Write one block unless an undamaged copy is there; return the directory whose names must be synced.
+    def _write_file(self, data: bytes, path: str, *, sync: bool) -> None:
+        """Write one file under a temporary name, and give it its own."""
+        with TemporaryFile(self._fs, self._new_temporary()) as temporary:
+            temporary.write(data)
+            if sync:
+                temporary.sync()
+            temporary.rename(path)
 
-        A copy that is there may be a draft that nobody waited for, so it is synced like a new one.
+    def _write(self, blocks: Mapping[bytes, bytes]) -> set[str]:
+        """Write blocks, except undamaged copies that are there; return the directories whose names must be synced.
+
+        All are written before the first is waited for: what that wait brings to the disk, the others find done.
         """
+        shards = set()
+        with contextlib.ExitStack() as opened:
+            written = []
+            for multihash, data in blocks.items():
+                path, there = self._place(multihash, data)
+                shards.add(os.path.dirname(path))
+                if there:
+                    # It may be a draft that nobody waited for, so it is synced like a new one.
+                    self._fs.fsync_file(path)
+                    continue
+                temporary = opened.enter_context(TemporaryFile(self._fs, self._new_temporary()))
+                temporary.write(data)
+                temporary.begin()
+                written.append((temporary, path))
+            for temporary, _ in written:
+                temporary.sync()
+            for temporary, path in written:
+                temporary.rename(path)
+        return shards
+
+    def _write_soon(self, multihash: bytes, data: bytes) -> None:
+        path, there = self._place(multihash, data)
+        if not there:
+            self._write_file(data, path, sync=False)
+
+    def _place(self, multihash: bytes, data: bytes) -> tuple[str, bool]:
+        """Return where a block goes, and whether an undamaged copy of it is there."""
         path = self._path(multihash)
         shard = os.path.dirname(path)
         if shard not in self._synced_shards:
             with contextlib.suppress(FileExistsError):
                 self._fs.make_dir(shard)
         try:
-            if self._fs.read(path, len(data)) == data:
-                if sync:
-                    self._fs.fsync_file(path)
-                return shard
+            return path, self._fs.read(path, len(data)) == data
         except FileNotFoundError:
-            pass
-        temporary = self._write_temporary(data, sync=sync)
-        try:
-            self._fs.rename(temporary, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._fs.unlink(temporary)
-            raise
-        return shard
-
-    def _write_soon(self, multihash: bytes, data: bytes) -> str:
-        return self._write(multihash, data, sync=False)
+            return path, False
 
     def _sync_names(self, shards: set[str]) -> None:
         """Make the names of blocks durable, and those of shards that this process has not seen before.
@@ -239,14 +251,20 @@ class LocalBlockstore(Blockstore):
         Also when a shard was there: another process may have made it and not yet synced its name.
         """
         if len(shards) < _WRITERS:
-            for shard in shards:
-                self._fs.fsync_dir(shard)
+            self._sync_each(shards)
         else:
-            for future in [self._executor().submit(self._fs.fsync_dir, shard) for shard in shards]:
+            names = sorted(shards)
+            share = -(-len(names) // _WRITERS)
+            parts = [names[first : first + share] for first in range(0, len(names), share)]
+            for future in [self._executor().submit(self._sync_each, part) for part in parts]:
                 future.result()
         if not shards <= self._synced_shards:
             self._fs.fsync_dir(self._root)
             self._synced_shards |= shards
+
+    def _sync_each(self, shards: Iterable[str]) -> None:
+        for shard in shards:
+            self._fs.fsync_dir(shard)
 
     def _executor(self) -> ThreadPoolExecutor:
         with self._lock:
