@@ -36,6 +36,7 @@ __all__ = [
     "fetch_pinned",
     "keep_blocks",
     "list_pins",
+    "not_pinned",
     "pin",
     "reseal_pins",
     "stored_roots",
@@ -155,7 +156,7 @@ def unpin(parts: Parts, root: Cid, reason: str) -> None:
     with parts.catalog.writing() as (connection, chain):
         row = connection.execute(_FIND.core, queries.spelled(root)).first()
         if row is None:
-            raise ContentNotFoundError(f"{root} is not pinned here; `evidence list --pins` shows what is")
+            raise not_pinned(root)
         text = row.stored_cid
         hold = holds.hold_on(connection, text)
         if hold is None:
@@ -171,6 +172,11 @@ def unpin(parts: Parts, root: Cid, reason: str) -> None:
         )
     if hold is not None:
         raise LegalHoldError(f"{root} is under legal hold {hold}; the attempt was logged")
+
+
+def not_pinned(root: Cid) -> ContentNotFoundError:
+    """Return the error that says that a DAG is not kept as a whole."""
+    return ContentNotFoundError(f"{root} is not pinned here; `evidence list --pins` shows what is")
 
 
 def list_pins(parts: Parts) -> tuple[PinnedRoot, ...]:

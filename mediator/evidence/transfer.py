@@ -190,10 +190,15 @@ class _Buffered(io.RawIOBase):
         return len(data)
 
 
+def known(parts: Parts, cid: Cid) -> queries.Content:
+    """Return a content or a pinned root; ContentNotFoundError."""
+    with parts.catalog.reading() as connection:
+        return queries.find_content(connection, cid) or queries.get_pin(connection, cid)
+
+
 def publish(parts: Parts, replica: Replica, cid: Cid) -> None:
     """Give a node a content as it was submitted, in the clear, pinned."""
-    with parts.catalog.reading() as connection:
-        content = queries.find_content(connection, cid) or queries.get_pin(connection, cid)
+    content = known(parts, cid)
     replica.push(Cid.parse(content.cid), submitted_blocks(parts, content))
     with parts.catalog.writing() as (_, chain):
         details = {"to": replica.name}

@@ -125,6 +125,14 @@ class Upkeep(ABC):
         self._check_open()
         return pinning.list_pins(self._parts)
 
+    def pin_of(self, cid: Cid | str | bytes) -> PinnedRoot:
+        """Return the archive or directory with this CID; ContentNotFoundError when it is not kept as a whole."""
+        wanted = Cid.parse(cid)
+        for pinned in self.pins():
+            if Cid.parse(pinned.cid) == wanted:
+                return pinned
+        raise pinning.not_pinned(wanted)
+
     def unpin(self, cid: Cid | str | bytes, reason: str) -> None:
         """Let an imported archive or a directory go; LegalHoldError while a hold names it."""
         self._check_writable()
@@ -165,14 +173,20 @@ class Upkeep(ABC):
                 stored += roots
         self._parts.catalog.commit(lambda tx: replication.enqueue(tx, self._parts.replicas, stored))
 
+    def check_publishable(self, cid: Cid | str | bytes) -> None:
+        """Raise PublishRefusedError or ContentNotFoundError where no yes would help."""
+        self._check_open()
+        if self.privacy == "local_only":
+            raise PublishRefusedError("privacy is local_only: nothing is published from this store")
+        transfer.known(self._parts, Cid.parse(cid))
+
     def publish(self, cid: Cid | str | bytes, *, agreed: bool = False, address: str | None = None) -> None:
         """Give an IPFS node a content in the clear, from where anyone who knows the CID can fetch it.
 
         ``agreed`` is the person's yes; nothing is sent without it, or when ``privacy`` is ``local_only``.
         """
         self._check_writable()
-        if self.privacy == "local_only":
-            raise PublishRefusedError("privacy is local_only: nothing is published from this store")
+        self.check_publishable(cid)
         if not agreed:
             raise PublishRefusedError("publishing cannot be undone and needs a yes; pass agreed=True when there is one")
         node = opening.open_node(address if address is not None else self._kubo_address, self._env)

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mediator.evidence.cli.common import Command, json_option, open_store, print_json, progress_bar, record_line, tell
+from mediator.evidence.cli.common import (
+    Command,
+    answer,
+    json_option,
+    open_store,
+    print_json,
+    progress_bar,
+    record_line,
+    tell,
+)
 from mediator.evidence.errors import InvalidCarError, SourceError, SourceIsDirectoryError
 from mediator.evidence.intake import Submission, safe_text
 
@@ -43,10 +52,8 @@ def init(ctx: click.Context, encrypt: str | None, plain: bool, as_json: bool) ->
             )
     if encrypt is not None:
         store.enable_encryption(encrypt)
-    if as_json:
-        print_json({"path": str(store.path), "encrypted": store.encrypted})
-    else:
-        click.echo(f"{store.path} is ready, {'encrypted' if store.encrypted else 'not encrypted'}")
+    line = f"{store.path} is ready, {'encrypted' if store.encrypted else 'not encrypted'}"
+    answer({"path": str(store.path), "encrypted": store.encrypted}, line, as_json)
 
 
 def _described(command: Command) -> Command:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Command",
     "EvidenceGroup",
+    "answer",
+    "be_sure",
     "chosen",
     "json_option",
     "open_store",
@@ -31,6 +33,12 @@ __all__ = [
 ]
 
 Command = Callable[..., Any]
+
+
+class _WrongUse(click.ClickException):
+    """A value that cannot be: the line says what is wrong with it, so no usage is printed with it."""
+
+    exit_code = 2
 
 
 class EvidenceGroup(click.Group):
@@ -45,7 +53,7 @@ class EvidenceGroup(click.Group):
         try:
             return super().invoke(ctx)
         except (InvalidCidError, InvalidInputError) as error:
-            raise click.UsageError(str(error), ctx) from error
+            raise _WrongUse(str(error)) from error
         except EvidenceError as error:
             raise click.ClickException(str(error)) from error
 
@@ -62,6 +70,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 def print_json(value: object) -> None:
     # ASCII: a name that is no text survives as \\udcXX, which JSON readers give back.
     click.echo(json.dumps(value, indent=1))
+
+
+def answer(value: object, line: str, as_json: bool) -> None:
+    """Print the result of a command, for scripts or for people."""
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(line)
+
+
+def be_sure(question: str, yes: bool) -> None:
+    """Ask before something that cannot be taken back, unless the answer was given."""
+    if not yes:
+        click.confirm(question, default=False, abort=True, err=True)
 
 
 def tell(message: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from mediator.evidence.cli.common import (
+    answer,
     chosen,
     json_option,
     open_store,
@@ -195,11 +196,9 @@ def export(
 def publish(ctx: click.Context, cid: str, yes: bool, as_json: bool) -> None:
     """Give a content to the IPFS node, in the clear, for anyone who knows its CID."""
     store = open_store(ctx)
-    if not yes and store.privacy != "local_only":
+    if not yes:
+        store.check_publishable(cid)
         tell("Anyone who knows the CID will be able to fetch this content. It cannot be taken back.")
         yes = click.confirm("Publish it?", default=False, err=True)
     store.publish(cid, agreed=yes)
-    if as_json:
-        print_json({"cid": cid, "published": True})
-    else:
-        click.echo(cid)
+    answer({"cid": cid, "published": True}, cid, as_json)

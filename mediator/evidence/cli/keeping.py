@@ -6,7 +6,16 @@ from typing import Any
 
 import click
 
-from mediator.evidence.cli.common import json_option, open_store, print_json, progress_bar, tell
+from mediator.evidence.cli.common import (
+    answer,
+    be_sure,
+    json_option,
+    open_store,
+    print_json,
+    progress_bar,
+    record_line,
+    tell,
+)
 from mediator.evidence.intake import safe_text
 
 __all__ = ["gc", "hold", "release", "remove", "repair", "rotate_key", "stat", "unpin", "verify"]
@@ -41,11 +50,9 @@ def verify(ctx: click.Context, as_json: bool) -> None:
 def gc(ctx: click.Context, delete: bool, as_json: bool) -> None:
     """Find blocks that no record, pin or legal hold needs."""
     report = open_store(ctx).gc(dry_run=not delete)
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        done = "would be removed; add --delete" if report.dry_run else "removed"
-        click.echo(f"{report.blocks} blocks ({report.bytes} bytes), {report.temporary_files} temporary files {done}")
+    done = "would be removed; add --delete" if report.dry_run else "removed"
+    line = f"{report.blocks} blocks ({report.bytes} bytes), {report.temporary_files} temporary files {done}"
+    answer(report.as_dict(), line, as_json)
 
 
 @click.command()
@@ -108,10 +115,7 @@ def _hold_as_dict(hold: Any) -> dict[str, Any]:
 def release(ctx: click.Context, hold_id: str, reason: str, as_json: bool) -> None:
     """End a legal hold."""
     open_store(ctx).release(hold_id, reason)
-    if as_json:
-        print_json({"hold_id": hold_id, "released": True})
-    else:
-        click.echo(f"{hold_id} released")
+    answer({"hold_id": hold_id, "released": True}, f"{safe_text(hold_id)} released", as_json)
 
 
 @click.command()
@@ -123,13 +127,10 @@ def release(ctx: click.Context, hold_id: str, reason: str, as_json: bool) -> Non
 def remove(ctx: click.Context, submission: str, reason: str, yes: bool, as_json: bool) -> None:
     """Take a submission out of the catalog; its content goes with the next gc if nothing else needs it."""
     store = open_store(ctx)
-    if not yes:
-        click.confirm(f"Remove submission {safe_text(submission)}?", default=False, abort=True, err=True)
+    record = store.record(submission)
+    be_sure(f"Remove submission {submission}, {record_line(record)}?", yes)
     store.remove(submission, reason)
-    if as_json:
-        print_json({"submission_id": submission, "removed": True})
-    else:
-        click.echo(f"{submission} removed")
+    answer({"submission_id": submission, "removed": True}, f"{submission} removed", as_json)
 
 
 @click.command()
@@ -141,13 +142,10 @@ def remove(ctx: click.Context, submission: str, reason: str, yes: bool, as_json:
 def unpin(ctx: click.Context, cid: str, reason: str, yes: bool, as_json: bool) -> None:
     """Let a directory or an imported archive go; the files of a directory stay recorded."""
     store = open_store(ctx)
-    if not yes:
-        click.confirm(f"Let {safe_text(cid)} go?", default=False, abort=True, err=True)
+    pinned = store.pin_of(cid)
+    be_sure(f"Let {pinned.cid} ({safe_text(pinned.name or 'without a name')}) go?", yes)
     store.unpin(cid, reason)
-    if as_json:
-        print_json({"cid": cid, "removed": True})
-    else:
-        click.echo(f"{cid} is no longer kept as a whole")
+    answer({"cid": pinned.cid, "removed": True}, f"{pinned.cid} is no longer kept as a whole", as_json)
 
 
 @click.command("rotate-key")
@@ -159,10 +157,7 @@ def rotate_key(ctx: click.Context, reencrypt: bool, as_json: bool) -> None:
     store = open_store(ctx)
     with progress_bar("re-encrypting") as progress:
         key_id = store.rotate_key(reencrypt=reencrypt, progress=progress)
-    if as_json:
-        print_json({"key_id": key_id})
-    else:
-        click.echo(key_id)
+    answer({"key_id": key_id}, key_id, as_json)
 
 
 @click.command()

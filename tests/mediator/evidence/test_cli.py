@@ -246,6 +246,45 @@ def test_publishing_asks_and_is_refused_when_everything_stays_here(run, letter):
     assert "local_only" in private.stderr
 
 
+NOT_HERE = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["get", "nonsense"],
+        ["show", "nonsense"],
+        ["list", "--cid", "nonsense"],
+        ["publish", "nonsense"],
+        ["export", "no", "--car", "x"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_is_no_cid_is_one_line_and_wrong_use(run, arguments):
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "is no CID" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["publish", NOT_HERE],
+        ["unpin", NOT_HERE, "reason"],
+        ["remove", "0199aaaa-0000-7000-8000-000000000000", "reason"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_nothing_is_asked_about_what_is_not_here(run, arguments):
+    result = run(*arguments, stdin="")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_init_encrypts_when_told_to_and_the_store_remembers_how(run, letter):
     env = {"EVIDENCE_KEY": "5e" * 32}
 
