@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+from http.server import ThreadingHTTPServer
 
 import psycopg
 import pytest
@@ -18,8 +20,10 @@ from mediator.evidence import (
     StoreFormatError,
     Submission,
 )
+from mediator.evidence.calendars import OpenTimestamps
 from mediator.evidence.migrate import downgrade, upgrade
 from mediator.evidence.schema import REVISION, metadata
+from tests.mediator.evidence.test_calendars import Calendar
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
 
@@ -77,6 +81,56 @@ def test_custody_holds_gc_and_verify_work_as_on_sqlite(store):
     assert kinds[:2] == ["submitted", "submitted"]
     assert kinds[2:6] == ["held", "removal refused", "released", "removed"]
     assert kinds[6:] == ["collected", "read", "verified"]
+
+
+@pytest.mark.parametrize("secret", [None, "5e" * 32], ids=["plain", "encrypted"])
+def test_directories_and_archives_stay_come_back_and_go(tmp_path, database, secret):
+    tree, file = tmp_path / "tree", os.urandom(300_000)
+    (tree / "empty").mkdir(parents=True)
+    (tree / "file").write_bytes(file)
+    with EvidenceStore(tmp_path / "s", catalog_url=database, key_source=secret and (lambda new: secret)) as store:
+        cid, (record,) = store.submit_directory(tree, Submission(b"", "document"), on_skip=print)
+        store.export_car([cid], tmp_path / "tree.car")
+        hold = store.hold("court", cid=cid)
+        with pytest.raises(LegalHoldError):
+            store.unpin(cid, "x")
+        store.release(hold.hold_id, "settled")
+        store.remove(record.submission_id, "settled")
+        store.gc(dry_run=False)
+        store.restore(cid, tmp_path / "out")
+        assert (tmp_path / "out" / "file").read_bytes() == file
+        assert (tmp_path / "out" / "empty").is_dir()
+        store.unpin(cid, "settled")
+        store.gc(dry_run=False)
+        assert store.pins() == ()
+
+        assert store.import_car(tmp_path / "tree.car").roots == (str(cid),)
+        assert store.is_directory(cid)
+        if secret:
+            store.rotate_key(reencrypt=True)
+        store.restore(cid, tmp_path / "again")
+        assert store.verify().ok
+
+
+def test_the_custody_log_is_stamped_and_the_stamp_is_found_again(store):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Calendar)
+    server.uri = f"http://127.0.0.1:{server.server_port}"
+    server.seen, server.mined, server.spoil = [], False, lambda body: body
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        service = OpenTimestamps(server.uri)
+        store.submit(b"x", type="document")
+        store.timestamp(service)
+        (stamp,) = store.timestamps(service)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    assert (stamp.seq, stamp.at) == (1, None)
+    assert [event.kind for event in store.events()] == ["submitted", "time-stamped"]
+    assert store.verify().ok
 
 
 def test_a_change_behind_the_stores_back_is_found(store, database):
