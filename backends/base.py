@@ -321,7 +321,19 @@ def check_messages(prompt: Prompt, owner: str) -> tuple[Message, ...]:
             raise InvalidRequestError(
                 f'message {position} must be an object with "role" and "content", not {message!r:.60}', provider=owner
             )
+        role, content = message["role"], message.get("content")
+        if not isinstance(role, str) or not role:
+            raise InvalidRequestError(f"message {position}: role must be a name, not {role!r:.60}", provider=owner)
+        if not (content is None or isinstance(content, str) or _are_parts(content)):
+            raise InvalidRequestError(
+                f"message {position}: content must be text or a list of parts (objects), not {content!r:.60}",
+                provider=owner,
+            )
     return tuple(cast(Sequence[Message], prompt))
+
+
+def _are_parts(content: object) -> bool:
+    return isinstance(content, list | tuple) and all(isinstance(part, Mapping) for part in content)
 
 
 class _Closing(Iterator[StreamItem]):

@@ -17,8 +17,8 @@ import numpy as np
 from backends.exceptions import BackendTimeoutError, ConfigurationError, ModelNotFoundError
 from backends.local.bert_encoder import BertEncoder
 from backends.local.packaged_models import packaged_directory
-from backends.local.plain_text import clean_text
 from backends.local.shared import SharedModel, SharedModels, shared_models
+from backends.plain_text import clean_text
 from backends.vectors import check_texts
 
 if TYPE_CHECKING:

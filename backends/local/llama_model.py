@@ -17,7 +17,7 @@ from typing import Any
 from backends.exceptions import ConfigurationError, ModelNotFoundError, ProviderUnavailableError
 from backends.local.gguf import GGUFError, GGUFHeader, read_gguf_header
 from backends.local.llama_log import last_complaint, take_over_log
-from backends.local.plain_text import clean_text
+from backends.plain_text import clean_text
 
 __all__ = ["LlamaModel", "checked_header"]
 

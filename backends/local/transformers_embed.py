@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.exceptions import BackendError, BackendTimeoutError, ConfigurationError
-from backends.local.plain_text import clean_text
 from backends.local.shared import SharedModels
 from backends.local.transformers_decode import engine_failure
 from backends.local.transformers_find import ModelFiles, Wanted, find_files
 from backends.local.transformers_model import free_model, load_with, require_packages
+from backends.plain_text import clean_text
 from backends.vectors import check_texts
 
 if TYPE_CHECKING:

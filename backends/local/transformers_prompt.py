@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backends.exceptions import InvalidRequestError
-from backends.local.plain_text import clean_text
+from backends.plain_text import clean_text
 from backends.types import Message, Request
 
 __all__ = ["encode_prompt", "encode_text"]

@@ -21,6 +21,7 @@ from backends.exceptions import (
     RateLimitError,
     redact,
 )
+from backends.plain_text import clean_document
 
 __all__ = [
     "EVENTS",
@@ -146,10 +147,11 @@ def problem(error: BackendError, request_id: str) -> dict[str, Any]:
             {"provider": name, "error": type(each).__name__, "detail": redact(each.message)}
             for name, each in error.errors
         ]
-    return told
+    return dict(clean_document(told))
 
 
 def openai_error(message: str, status: int, code: str | None = None, param: str | None = None) -> dict[str, Any]:
     """OpenAI's error object."""
     kind = _OPENAI_TYPE.get(status, "invalid_request_error" if status < 500 else "server_error")
-    return {"error": {"message": redact(message), "type": kind, "param": param, "code": code}}
+    told = {"message": redact(message), "type": kind, "param": param, "code": code}
+    return {"error": clean_document(told)}

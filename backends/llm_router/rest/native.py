@@ -14,11 +14,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from backends.exceptions import BackendError
 from backends.llm_router.api import clear_llm_router_caches
+from backends.llm_router.rest.body import Body
 from backends.llm_router.rest.caller import while_there
 from backends.llm_router.rest.failures import EVENTS, PROBLEMS, problem
 from backends.llm_router.rest.metrics import CONTENT_TYPE
 from backends.llm_router.rest.service import Service
 from backends.options import GENERATION_OPTIONS
+from backends.plain_text import clean_document
 from backends.types import Completion, StreamItem
 
 __all__ = ["PREFIX", "GenerateRequest", "GenerateResponse", "native_routes"]
@@ -33,11 +35,10 @@ def _option(name: str) -> BeforeValidator:
     return BeforeValidator(lambda value: None if value is None else check(value))
 
 
-class GenerateRequest(BaseModel):
+class GenerateRequest(Body):
     """A prompt and how to answer it. What is absent is left to the provider; an explicit 0 is 0."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"prompt": "Explain a lease in one sentence", "max_tokens": 100}]},
     )
 
@@ -187,18 +188,13 @@ async def _events(first: StreamItem, rest: AsyncGenerator[StreamItem, None], req
 
 def _event(document: dict[str, Any], name: str | None = None) -> str:
     head = f"event: {name}\n" if name else ""
-    return f"{head}data: {json.dumps(document, ensure_ascii=False)}\n\n"
+    return f"{head}data: {json.dumps(clean_document(document), ensure_ascii=False)}\n\n"
 
 
 def _told(completion: Completion, request_id: str) -> GenerateResponse:
-    return GenerateResponse(
-        text=completion.text,
-        provider=completion.provider,
-        model=completion.model,
-        cached=completion.cached,
-        finish_reason=completion.finish_reason,
-        latency=completion.latency,
-        usage={**asdict(completion.usage), "total_tokens": completion.usage.total_tokens},
-        attempts=[asdict(attempt) for attempt in completion.attempts],
-        request_id=request_id,
-    )
+    told = {
+        **asdict(completion),
+        "usage": {**asdict(completion.usage), "total_tokens": completion.usage.total_tokens},
+        "request_id": request_id,
+    }
+    return GenerateResponse.model_validate(clean_document(told))

@@ -14,12 +14,14 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
+from pydantic import ConfigDict, Field, JsonValue, StrictBool
 
 from backends.exceptions import BackendError, InvalidRequestError
+from backends.llm_router.rest.body import Body
 from backends.llm_router.rest.caller import while_there
 from backends.llm_router.rest.failures import EVENTS, OPENAI_ERRORS, openai_error, status_of
 from backends.llm_router.rest.service import Service
+from backends.plain_text import clean_document
 from backends.types import Completion, StreamItem
 
 __all__ = ["PREFIX", "openai_routes"]
@@ -27,11 +29,10 @@ __all__ = ["PREFIX", "openai_routes"]
 PREFIX = "/v1"
 
 
-class ChatRequest(BaseModel):
+class ChatRequest(Body):
     """What OpenAI's clients send. What only serves OpenAI's own bookkeeping is accepted and left aside."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}]},
     )
 
@@ -68,7 +69,8 @@ class ChatRequest(BaseModel):
             options["max_tokens"] = self.max_completion_tokens
         form = self.response_format or {}
         if form.get("type") == "json_schema":
-            schema = (form.get("json_schema") or {}).get("schema")
+            described = form.get("json_schema")
+            schema = described.get("schema") if isinstance(described, Mapping) else None
             if not isinstance(schema, Mapping):
                 raise InvalidRequestError("response_format.json_schema.schema must be an object")
             options["json_schema"] = schema
@@ -94,7 +96,8 @@ def openai_routes(service: Service) -> APIRouter:
         head = {"id": f"chatcmpl-{request.state.request_id}", "created": int(time.time()), "model": body.model}
         if not body.stream:
             completion = await while_there(request, service.complete(body.messages, provider, model, body.options()))
-            return {**head, "object": "chat.completion", "model": completion.model or body.model, **_whole(completion)}
+            whole = {**head, "object": "chat.completion", "model": completion.model or body.model}
+            return clean_document({**whole, **_whole(completion)})
         events = service.stream(body.messages, provider, model, body.options())
         # The first item is awaited here, so that a call that fails at once has its own status.
         first = await while_there(request, anext(events))
@@ -185,4 +188,4 @@ async def _chunks(
 
 
 def _event(document: Mapping[str, Any]) -> str:
-    return f"data: {json.dumps(document, ensure_ascii=False)}\n\n"
+    return f"data: {json.dumps(clean_document(document), ensure_ascii=False)}\n\n"

@@ -84,6 +84,12 @@ class Service:
         whom: dict[str, Any] = {"provider": chosen, "model_name": model}
         return whom if self.privacy is None else {**whom, "privacy": self.privacy}
 
+    def _counted_as(self, provider: str | None) -> str:
+        """The name in usage and metrics: what a caller calls a provider that does not exist is not kept."""
+        if provider is None:
+            return "auto"
+        return canonical_name(provider) if self.names_provider(provider) else "unknown"
+
     def _with_limits(self, options: Mapping[str, Any]) -> dict[str, Any]:
         timeout = options.get("timeout")
         return {**options, "timeout": self.max_timeout if timeout is None else min(timeout, self.max_timeout)}
@@ -96,14 +102,15 @@ class Service:
             try:
                 yield done
             except BackendError as error:
-                name = error.provider or provider or "auto"
+                name = error.provider or self._counted_as(provider)
                 self.usage.count_failure(name)
                 self.metrics.failed(name, type(error).__name__, time.perf_counter() - started)
                 raise
             except (asyncio.CancelledError, GeneratorExit):
                 # The caller went away; or, having read the end of a stream, asked for no more.
                 if not done:
-                    self.metrics.failed(provider or "auto", "abandoned", time.perf_counter() - started)
+                    name = self._counted_as(provider)
+                    self.metrics.failed(name, "abandoned", time.perf_counter() - started)
                 raise
             finally:
                 if done:
