@@ -18,7 +18,7 @@ from backends.llm_router.deps import RouterDeps
 from backends.llm_router.instances import Instance
 from backends.llm_router.resolution import Candidate
 from backends.llm_router.route import Route, is_repeatable
-from backends.llm_router.usage import UsageMeter
+from backends.llm_router.usage import Reservation, UsageMeter
 from backends.rate_limit import RateLimiter
 from backends.retries import call_with_retries
 from backends.types import Completion, Message, StreamItem
@@ -123,7 +123,7 @@ class Attempter:
                 breaker.succeeded()
                 return completion
 
-            with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as reserved:
+            with self._reserved(candidate, call, backend) as reserved:
                 completion = await call_with_retries(once, self._route.retry, deadline=clock.until, on_retry=on_retry)
                 completion = self._finished(completion, backend, candidate, call)
                 reserved.spent(completion.usage)
@@ -139,7 +139,7 @@ class Attempter:
             backend = self._allowed(instance, candidate, call)
             options = options_for(backend, candidate, call)
             breaker = self._breaker(candidate)
-            with self._usage.reserved(call.messages, call.options.get("max_tokens"), free=backend.local) as reserved:
+            with self._reserved(candidate, call, backend) as reserved:
                 # Retries end where the stream begins: what has been read cannot be taken back.
                 first, items = await call_with_retries(
                     lambda: self._begin(backend, candidate, call, options, breaker, clock),
@@ -153,6 +153,8 @@ class Attempter:
                         if isinstance(item, Completion):
                             item = self._finished(item, backend, candidate, call)
                             reserved.spent(item.usage)
+                        else:
+                            reserved.came(item)
                         yield item
                         item = await anext(items, None)
         finally:
@@ -204,6 +206,9 @@ class Attempter:
         if usage is completion.usage and completion.provider == candidate.name:
             return completion
         return completion.but(usage=usage, provider=candidate.name)
+
+    def _reserved(self, candidate: Candidate, call: Call, backend: Backend) -> Reservation:
+        return self._usage.reserved(candidate.name, call.messages, call.options.get("max_tokens"), free=backend.local)
 
     def _breaker(self, candidate: Candidate) -> CircuitBreaker:
         route = self._route

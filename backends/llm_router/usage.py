@@ -124,11 +124,12 @@ class UsageMeter:
         self._tokens_taken = 0
         self._usd_taken = 0.0
 
-    def reserved(self, messages: tuple[Message, ...], max_tokens: int | None, *, free: bool) -> Reservation:
+    def reserved(
+        self, provider: str, messages: tuple[Message, ...], max_tokens: int | None, *, free: bool
+    ) -> Reservation:
         """Set aside what a call may use at most while it runs; BudgetExceededError when that is not left."""
-        if self._budget is None:
-            return Reservation(self, 0, 0.0)
-        return Reservation(self, *self._take(self._budget, messages, max_tokens, free))
+        taken = (0, 0.0) if self._budget is None else self._take(self._budget, messages, max_tokens, free)
+        return Reservation(self, provider, messages, free, *taken)
 
     def settle(self, tokens: int, usd: float, used: Usage) -> None:
         """Give back what was set aside, and take what was used."""
@@ -166,7 +167,7 @@ class UsageMeter:
         usage = completion.usage
         if not usage.prompt_tokens and not usage.completion_tokens:
             usage = Usage(
-                estimate_tokens(messages), _tokens_in(completion.text), cost_usd=usage.cost_usd, estimated=True
+                estimate_tokens(messages), _tokens_in(len(completion.text)), cost_usd=usage.cost_usd, estimated=True
             )
         if usage.cost_usd is None and free:
             usage = Usage(usage.prompt_tokens, usage.completion_tokens, 0.0, usage.estimated)
@@ -193,6 +194,19 @@ class UsageMeter:
             sums[7] = sums[7] or usage.estimated
             sums[8] += completion.latency
 
+    def broken_off(self, provider: str, messages: tuple[Message, ...], characters: int, *, free: bool) -> Usage:
+        """Add what a stream used that did not reach its end, as far as can be told; the provider bills it too."""
+        prompt_tokens, completion_tokens = estimate_tokens(messages), _tokens_in(characters)
+        cost = 0.0 if free else None if self._price is None else self._price.of(prompt_tokens, completion_tokens)
+        with self._lock:
+            sums = self._of(provider)
+            sums[3] += prompt_tokens
+            sums[4] += completion_tokens
+            sums[5] += cost or 0.0
+            sums[6] += cost is None
+            sums[7] = True
+        return Usage(prompt_tokens, completion_tokens, cost, estimated=True)
+
     def count_failure(self, provider: str) -> None:
         """Add a call that this provider did not answer."""
         with self._lock:
@@ -213,13 +227,22 @@ class UsageMeter:
 class Reservation:
     """A part of the budget, set aside for one call until the block ends. Tell it what was used by ``spent``."""
 
-    __slots__ = ("_meter", "_tokens", "_usd", "_used")
+    __slots__ = ("_call", "_characters", "_free", "_meter", "_tokens", "_usd", "_used")
 
-    def __init__(self, meter: UsageMeter, tokens: int, usd: float) -> None:
+    def __init__(
+        self, meter: UsageMeter, provider: str, messages: tuple[Message, ...], free: bool, tokens: int, usd: float
+    ) -> None:
         self._meter = meter
+        self._call = (provider, messages)
+        self._free = free
         self._tokens = tokens
         self._usd = usd
-        self._used = _NOTHING
+        self._characters = 0
+        self._used: Usage | None = None
+
+    def came(self, piece: str) -> None:
+        """A piece of a stream, which may end before it says what it used."""
+        self._characters += len(piece)
 
     def spent(self, usage: Usage) -> None:
         self._used = usage
@@ -228,7 +251,10 @@ class Reservation:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._meter.settle(self._tokens, self._usd, self._used)
+        used = self._used
+        if used is None and self._characters:
+            used = self._meter.broken_off(*self._call, self._characters, free=self._free)
+        self._meter.settle(self._tokens, self._usd, used or _NOTHING)
 
 
 _NOTHING = Usage()
@@ -236,11 +262,11 @@ _NOTHING = Usage()
 
 def estimate_tokens(messages: tuple[Message, ...]) -> int:
     """About how many tokens the messages are."""
-    return sum(_tokens_in(message_text(message)) for message in messages)
+    return sum(_tokens_in(len(message_text(message))) for message in messages)
 
 
-def _tokens_in(text: str) -> int:
-    return math.ceil(len(text) / _CHARACTERS_A_TOKEN)
+def _tokens_in(characters: int) -> int:
+    return math.ceil(characters / _CHARACTERS_A_TOKEN)
 
 
 def _check_amount(name: str, value: Any, owner: str) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from backends.exceptions import BudgetExceededError, ConfigurationError, ProviderUnavailableError
+from backends.exceptions import (
+    BudgetExceededError,
+    ConfigurationError,
+    MalformedResponseError,
+    ProviderUnavailableError,
+)
 from backends.llm_router import RouterDeps
 from backends.llm_router_backend import LLMRouterBackend
 from backends.types import Usage
@@ -126,6 +132,25 @@ def test_a_failed_call_gives_its_share_of_the_budget_back(deps: RouterDeps, prov
         backend.generate("hi")
 
     assert backend.generate("hi") == "answer"
+
+
+@pytest.mark.parametrize("third", ["and more", MalformedResponseError("the line broke", retryable=False)])
+async def test_a_stream_that_does_not_reach_its_end_has_used_what_came(
+    deps: RouterDeps, provider: Register, third: Any
+) -> None:
+    provider("p", ["12345678", "1234", third])
+    price = {"prompt": 1_000_000, "completion": 2_000_000}
+    backend = LLMRouterBackend(deps=deps, provider="p", budget={"usd": 30}, price=price, max_tokens=10, cache=False)
+    with contextlib.suppress(MalformedResponseError):
+        async with contextlib.aclosing(backend.astream("four")) as pieces:  # type: ignore[type-var]  # a generator
+            assert [await anext(pieces), await anext(pieces)] == ["12345678", "1234"]
+            if isinstance(third, Exception):
+                await anext(pieces)
+
+    total = backend.usage().total
+    assert (total.prompt_tokens, total.completion_tokens, total.cost_usd, total.estimated) == (1, 3, 7.0, True)
+    with pytest.raises(BudgetExceededError, match=r"\$23\.000000 is left"):
+        await backend.agenerate("four", max_tokens=13)
 
 
 def test_the_budget_is_not_asked_of_another_provider(deps: RouterDeps, provider: Register) -> None:
