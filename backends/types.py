@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 __all__ = ["Attempt", "Completion", "Health", "Message", "Prompt", "Request", "StreamItem", "ToolCall", "Usage"]
@@ -85,6 +85,10 @@ class Completion:
             self.request_id,
             self.tool_calls,
         )
+
+    def document(self) -> dict[str, Any]:
+        """All of it as plain data for JSON, the total of the tokens too."""
+        return {**asdict(self), "usage": {**asdict(self.usage), "total_tokens": self.usage.total_tokens}}
 
 
 #: A stream yields pieces of text and ends with one Completion that holds the whole.

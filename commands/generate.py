@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from typing import Any
 
 import click
 
-from backends.terminal_text import terminal_text
-from backends.types import Completion
+from backends.command_line import say
 from commands.app import App
 from commands.output import as_json, json_option
 
@@ -68,13 +66,13 @@ def generate(
         call["temperature"] = temperature
     engine = app.backend(backend)
     if as_json_output:
-        as_json(_shown(engine.complete(text, **call)))
+        as_json(engine.complete(text, **call).document())
     elif stream or (stream is None and sys.stdout.isatty()):
         for piece in engine.stream(text, **call):
-            _say(piece, nl=False)
+            say(piece, nl=False)
         click.echo()
     else:
-        _say(engine.generate(text, **call))
+        say(engine.generate(text, **call))
 
 
 def _read() -> str:
@@ -84,12 +82,3 @@ def _read() -> str:
     except UnicodeDecodeError as error:
         message = f"standard input is not UTF-8 text (byte {error.start})"
         raise click.BadParameter(message, param_hint="PROMPT") from error
-
-
-def _say(text: str, *, nl: bool = True) -> None:
-    # A file or a program gets the text as it is; on a terminal nothing in it may act.
-    click.echo(terminal_text(text) if sys.stdout.isatty() else text, nl=nl, color=True)
-
-
-def _shown(completion: Completion) -> dict[str, Any]:
-    return {**asdict(completion), "usage": {**asdict(completion.usage), "total_tokens": completion.usage.total_tokens}}

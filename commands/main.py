@@ -1,6 +1,5 @@
-"""The command line as a whole: the commands, what they share, and how a failure ends.
+"""The command line as a whole: the commands and what they share. How a failure ends is in backends.command_line.
 
-Exit codes: 0 done; 1 the work failed; 2 wrong use or a wrong configuration; 130 interrupted.
 Results go to standard output, everything else to standard error.
 """
 
@@ -8,16 +7,14 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from backends.command_line import CommandGroup, run
 from commands.app import App
-from commands.failures import ReaderGoneError, report
-from commands.streams import prepare_streams
 
 __all__ = ["cli", "main"]
 
@@ -39,7 +36,7 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(CommandGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
@@ -54,12 +51,6 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise ReaderGoneError from error  # click itself would end with 1, as if the work had failed
 
 
 @click.group(
@@ -97,9 +88,4 @@ def cli(ctx: click.Context, config_file: Path | None, verbose: bool) -> object:
 
 def main(arguments: Sequence[str] | None = None, **extra: Any) -> int:
     """Run the command line and return its exit code; no failure ends in a traceback."""
-    try:
-        prepare_streams()
-        result = cli.main(args=arguments, prog_name="run.py", standalone_mode=False, **extra)
-    except BaseException as error:
-        return report(error, sys.stderr)
-    return result if isinstance(result, int) else 0
+    return run(cli, arguments, "run.py", **extra)

@@ -1,6 +1,6 @@
 """The router's command line: ``python -m backends.llm_router generate|providers|test|clear-cache|serve``.
 
-The text alone goes to standard output. Exit codes: 0 done, 1 the work failed, 2 wrong use or configuration.
+The text alone goes to standard output. Exit codes are those of backends.command_line.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from typing import Any
 
 import click
 
-from backends.exceptions import BackendError, ConfigurationError
+from backends.command_line import CommandGroup, run, say
+from backends.exceptions import ConfigurationError
 
 __all__ = ["cli", "main"]
 
 _TEST_PROMPT = "What is the capital of France?"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 the work failed, 2 wrong use or configuration, 130 interrupted.",
+)
 @click.option("--debug", is_flag=True, help="Log every call to standard error (never a key, never the text).")
 def cli(debug: bool) -> None:
     """Generate text with any language model: APIs, programs, local models, peers."""
@@ -77,22 +82,19 @@ def generate(
     call = {**options, **({"cache": False} if no_cache else {})}
     if as_json:
         completion = complete_text(text, **whom, **call)
-        told = {
-            **asdict(completion),
-            "usage": {**asdict(completion.usage), "total_tokens": completion.usage.total_tokens},
-        }
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        # ASCII: nothing in it can act on a terminal, and half of a character is no fault.
+        click.echo(json.dumps(completion.document(), indent=2))
         answer = completion.text
     elif stream or (stream is None and sys.stdout.isatty()):
         pieces = []
         for piece in stream_text(text, **whom, **call):
-            click.echo(piece, nl=False)
+            say(piece, nl=False)
             pieces.append(piece)
         click.echo()
         answer = "".join(pieces)
     else:
         answer = complete_text(text, **whom, **call).text
-        click.echo(answer)
+        say(answer)
     if output is not None:
         output.write_text(answer, encoding="utf-8")
 
@@ -106,7 +108,7 @@ def providers(verbose: bool, as_json: bool) -> None:
 
     found = list_llm_providers()
     if as_json:
-        click.echo(json.dumps([asdict(info) for info in found], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([asdict(info) for info in found], indent=2))
         return
     shown = [info for info in found if info.available or verbose]
     width = max((len(info.name) for info in shown), default=0)
@@ -130,14 +132,17 @@ def test(provider: str | None) -> None:
 
     click.echo(f"asking: {_TEST_PROMPT}", err=True)
     completion = complete_text(_TEST_PROMPT, provider=provider, max_tokens=50, cache=False)
-    click.echo(completion.text)
+    say(completion.text)
     who = "/".join(part for part in (completion.provider, completion.model) if part)
     click.echo(f"{who} answered in {completion.latency:.2f} s, {completion.usage.total_tokens} tokens", err=True)
 
 
 @cli.command("clear-cache")
 def clear_cache() -> None:
-    """Forget the responses that are kept on disk (those in memory end with each process)."""
+    """Forget the responses that are kept on disk.
+
+    Those in memory end with each process.
+    """
     from backends.llm_router.api import clear_llm_router_caches
     from backends.llm_router.deps import get_default_router_deps
 
@@ -159,7 +164,10 @@ def clear_cache() -> None:
 @click.option("--model", help="Its model.")
 @click.option("--local-only", is_flag=True, help="Refuse every provider that sends text off this machine.")
 def serve(host: str, port: int, provider: str | None, model: str | None, local_only: bool) -> None:
-    """Serve the REST API: /api/v0/ai/llm and the OpenAI-compatible /v1."""
+    """Serve the REST API.
+
+    It answers under /api/v0/ai/llm and, as OpenAI does, under /v1.
+    """
     try:
         from backends.llm_router import server
     except ModuleNotFoundError as error:
@@ -178,26 +186,21 @@ def _prompt(words: tuple[str, ...], prompt: str | None, prompt_file: Path | None
         raise click.UsageError("give one prompt: as words, with --prompt or with --prompt-file")
     source = given[0]
     if isinstance(source, Path):
-        try:
-            return source.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise click.UsageError(f"{source} is not UTF-8 text: {error.reason} at byte {error.start}") from error
-    return sys.stdin.read() if source == "-" else source
+        text = _decoded(source.read_bytes(), str(source))
+    else:
+        text = _decoded(sys.stdin.buffer.read(), "standard input") if source == "-" else source
+    if not text.strip():
+        raise click.UsageError("the prompt is empty")
+    return text
+
+
+def _decoded(raw: bytes, source: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{source} is not UTF-8 text: {error.reason} at byte {error.start}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    try:
-        cli.main(args=arguments, prog_name="python -m backends.llm_router", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
-    except (BackendError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
-        return 2 if isinstance(error, ConfigurationError) else 1
-    return 0
+    return run(cli, arguments, "python -m backends.llm_router")

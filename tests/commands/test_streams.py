@@ -37,7 +37,7 @@ def shell(config: Path, line: str, **variables: str) -> subprocess.CompletedProc
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {run}; {line}"],
         cwd=config.parent,
-        env={**os.environ, **variables},
+        env={**os.environ, "PYTHONUNBUFFERED": "", **variables},  # as a person has it: what is buffered can fail late
         capture_output=True,
         text=True,
         timeout=120,
@@ -68,9 +68,10 @@ def test_a_full_disk_is_one_line(config):
 
 @pytest.mark.parametrize("command", ["check", "doctor", "generate hello", "--help"])
 def test_a_reader_that_goes_away_is_no_failure(config, command):
-    done = shell(config, f"run {command} | head -n 1 >/dev/null")
+    at_once = shell(config, f"run {command} | true")
+    after_a_line = shell(config, f"run {command} | head -n 1 >/dev/null")
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert [(done.returncode, done.stderr) for done in (at_once, after_a_line)] == [(0, "")] * 2
 
 
 def test_an_encoding_that_lacks_a_character_breaks_nothing(config):

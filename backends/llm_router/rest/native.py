@@ -192,9 +192,4 @@ def _event(document: dict[str, Any], name: str | None = None) -> str:
 
 
 def _told(completion: Completion, request_id: str) -> GenerateResponse:
-    told = {
-        **asdict(completion),
-        "usage": {**asdict(completion.usage), "total_tokens": completion.usage.total_tokens},
-        "request_id": request_id,
-    }
-    return GenerateResponse.model_validate(clean_document(told))
+    return GenerateResponse.model_validate(clean_document({**completion.document(), "request_id": request_id}))

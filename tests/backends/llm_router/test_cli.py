@@ -39,6 +39,20 @@ def test_a_terminal_shows_the_text_and_nothing_else():
     assert (done.returncode, shown) == (0, b"Mock answer to: hello\r\n")
 
 
+def test_a_model_cannot_act_on_the_terminal():
+    mine, its = os.openpty()
+    prompt = "\x1b]0;title\x07\x1b[2Jx"
+    command = [sys.executable, "-m", "backends.llm_router", "generate", "--provider", "mock", prompt]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME)}
+    with os.fdopen(mine, "rb", buffering=0) as terminal:
+        done = subprocess.run(command, stdout=its, stderr=subprocess.PIPE, env=env, timeout=60, check=False)
+        os.close(its)
+        shown = terminal.read(1000)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"title" in shown
+    assert not {0x1B, 0x07} & set(shown)
+
+
 @pytest.mark.parametrize("arguments", [["hello", "there"], ["-p", "hello there"], ["-p", "-"]])
 def test_a_prompt_comes_as_words_option_or_input(arguments):
     done = run("generate", "--provider", "mock", *arguments, given="hello there")
@@ -58,6 +72,37 @@ def test_a_file_that_is_no_text_is_one_line(tmp_path):
     assert "is not UTF-8 text" in done.stderr
 
 
+def test_input_that_is_no_text_is_one_line():
+    command = [sys.executable, "-m", "backends.llm_router", "generate", "--provider", "mock", "-p", "-"]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME), "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, input=b"\xff\xfe", env=env, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"standard input is not UTF-8 text" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "message"),
+    [
+        ("| true", "0", ""),
+        (">&-", "1", "standard output is closed"),
+        ("> /dev/full", "1", "No space left on device"),
+    ],
+)
+def test_whatever_the_output_is_tied_to_the_end_is_one_line(redirection, code, message):
+    program = f"{sys.executable} -m backends.llm_router generate --provider mock hello"
+    script = f'set -o pipefail; {program} {redirection}; echo "$?" >&2'
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOME)}
+    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=60, check=False)
+    *told, seen = done.stderr.splitlines()
+    assert (seen, len(told)) == (code, bool(message))
+    assert message in "".join(told)
+
+
+def test_half_of_a_character_in_an_answer_is_json_all_the_same():
+    done = run("generate", "--provider", "mock", "--json", "\udcff")
+    assert json.loads(done.stdout)["text"].startswith("Mock answer to: ")
+
+
 def test_json_tells_how_it_came_about():
     told = json.loads(run("generate", "--provider", "MOCK", "--json", "x").stdout)
     assert told["provider"] == "mock"
@@ -68,6 +113,7 @@ def test_json_tells_how_it_came_about():
     [
         (["generate"], 2, "give one prompt"),
         (["generate", "a", "-p", "b"], 2, "give one prompt"),
+        (["generate", "--provider", "mock", " "], 2, "the prompt is empty"),
         (["generate", "--max-tokens", "0", "a"], 2, "max-tokens"),
         (["generate", "--provider", "opnai", "a"], 2, 'did you mean "openai"'),
         (["generate", "--provider", "openai", "a"], 1, "OPENAI_API_KEY"),

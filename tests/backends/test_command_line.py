@@ -7,8 +7,8 @@ import io
 import click
 import pytest
 
+from backends.command_line import report
 from backends.exceptions import AllProvidersFailedError, ConfigurationError, RateLimitError
-from commands.failures import report
 
 
 def ended(error: BaseException) -> tuple[int, str]:
@@ -54,4 +54,4 @@ def test_a_fault_of_ours_says_where_it_happened():
         1 / 0  # noqa: B018
     text = ended(caught.value)[1]
     assert "unforeseen ZeroDivisionError" in text
-    assert "test_failures.py:" in text
+    assert "test_command_line.py:" in text
