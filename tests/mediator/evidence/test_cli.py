@@ -1,7 +1,10 @@
 """`run.py evidence …`: results on standard output, the rest on standard error, exit codes that mean something."""
 
+import io
 import json
 import os
+import pty
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from click.testing import CliRunner
 
 from mediator.evidence import EvidenceStore
 from mediator.evidence.cli import evidence
+from mediator.evidence.cli.common import progress_bar
 
 
 @dataclass
@@ -244,6 +248,19 @@ def test_publishing_asks_and_is_refused_when_everything_stays_here(run, letter):
     assert "cannot be taken back" in declined.stderr
     assert private.exit_code == 1
     assert "local_only" in private.stderr
+
+
+def test_long_work_shows_a_bar_on_a_terminal_and_none_elsewhere(monkeypatch):
+    terminal, side = pty.openpty()
+    with os.fdopen(side, "w") as stderr, os.fdopen(terminal, "rb", buffering=0) as shown:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setenv("TERM", "xterm")
+        with progress_bar("recording") as progress:
+            progress(512 * 1024, 1024 * 1024)
+        assert b"recording" in shown.read(4096)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with progress_bar("recording") as progress:
+        assert progress is None
 
 
 NOT_HERE = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"

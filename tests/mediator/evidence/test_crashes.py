@@ -196,6 +196,7 @@ def test_every_failing_system_call_is_a_typed_error_and_leaves_the_store_consist
             assert isinstance(error, CODES[code])
             assert isinstance(error.__cause__, OSError)
             assert len(store.records()) == 1
+            assert store._parts.blocks.leftovers() == []
         fs.fail_at = None
 
         assert number > 10

@@ -3,6 +3,7 @@
 import io
 import os
 import socket
+import sys
 import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -293,6 +294,11 @@ class TestBadSources:
 
             with pytest.raises(SpecialFileError):
                 plain.submit("socket", type="document")
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="files that say they have 0 bytes and do not are Linux's")
+    def test_a_file_that_does_not_say_its_size_is_not_taken_for_an_empty_one(self, plain):
+        with pytest.raises(SpecialFileError, match="how large"):
+            plain.submit("/proc/self/status", type="document", allow_empty=True)
 
     def test_text_is_a_path_and_never_content(self, plain):
         with pytest.raises(SourceNotFoundError):
