@@ -45,7 +45,8 @@ class Submission:
     media_type: str | None = None
     metadata: Mapping[str, Any] | None = field(default=None)
     allow_empty: bool = False
-    follow_links: bool = True
+    #: The directory that the path must not lead out of: no link below it is followed.
+    within: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from mediator.evidence.errors import (
     InvalidInputError,
@@ -21,6 +21,10 @@ from mediator.evidence.errors import (
 )
 
 __all__ = ["OpenSource", "Readable", "Source", "open_source"]
+
+# O_NONBLOCK: opening a pipe must not wait for someone to write to it.
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_LIST: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 
 #: Bytes are taken as they are; text and path objects name a file; anything else is read until it ends.
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
@@ -64,12 +68,15 @@ class OpenSource:
         return b"".join(parts)
 
 
-def open_source(source: Source, *, follow: bool = True) -> AbstractContextManager[OpenSource]:
-    """Open what was submitted. With ``follow=False`` a symbolic link is refused instead of followed."""
+def open_source(source: Source, *, within: str | None = None) -> AbstractContextManager[OpenSource]:
+    """Open what was submitted. With ``within`` no symbolic link below that directory is followed.
+
+    Not even one that takes a directory's place after it was listed.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         return nullcontext(OpenSource(io.BytesIO(source), None, memoryview(source).nbytes))
     if isinstance(source, str | os.PathLike):
-        return _open_file(os.fsdecode(source), follow)
+        return _open_file(os.fsdecode(source), within)
     if hasattr(source, "read"):
         return nullcontext(OpenSource(source, None, None))
     raise InvalidInputError(f"evidence is bytes, a path or a binary stream, not {type(source).__name__}")
@@ -95,12 +102,24 @@ class _File:
         return self._left == 0
 
 
-@contextmanager
-def _open_file(path: str, follow: bool) -> Iterator[OpenSource]:
-    # O_NONBLOCK: opening a pipe must not wait for someone to write to it.
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+def _open_within(directory: str, path: str) -> int:
+    """Open a file name by name, so that no link on the way is followed."""
+    *parents, name = path.split(os.sep)
+    here = os.open(directory, _LIST)
     try:
-        fd = os.open(path, flags)
+        for parent in parents:
+            below = os.open(parent, _LIST | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        return os.open(name, _READ | os.O_NOFOLLOW, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+@contextmanager
+def _open_file(path: str, within: str | None) -> Iterator[OpenSource]:
+    try:
+        fd = os.open(path, _READ) if within is None else _open_within(within, os.path.relpath(path, within))
     except (OSError, ValueError) as error:
         raise _cannot_open(path, error) from error
     try:

@@ -80,7 +80,7 @@ def _stage(
     with parts.blocks.drafting(parts.drafts.most_bytes) as batch:
         for item in items:
             try:
-                with open_source(item.source, follow=item.follow_links) as opened:
+                with open_source(item.source, within=item.within) as opened:
                     content = ingest(item, opened, batch, profile, sealer, progress)
             except SourceError as error:
                 if on_error is None:

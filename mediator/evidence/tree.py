@@ -34,7 +34,7 @@ def submissions_below(
     base = os.path.dirname(os.path.abspath(directory))
     for path in _files(directory, on_skip, on_directory):
         name = os.path.relpath(os.path.abspath(path), base)
-        yield replace(like, source=path, file_name=name, allow_empty=True, follow_links=False)
+        yield replace(like, source=path, file_name=name, allow_empty=True, within=directory)
 
 
 class Folder:

@@ -74,6 +74,28 @@ def test_a_hundred_levels_come_back(store, tmp_path):
     assert found_in(tmp_path / "out") == deep
 
 
+def test_a_directory_that_is_swapped_for_a_link_while_it_is_read_leads_nowhere(plain, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_bytes(b"secret of somebody else")
+    tree_path = write(tmp_path / "tree", {"a": b"first", "below/file": b"second"})
+    skipped = []
+
+    def swap(done, total):
+        if not (tree_path / "below").is_symlink():
+            (tree_path / "below").rename(tmp_path / "moved")
+            (tree_path / "below").symlink_to(tmp_path / "elsewhere")
+
+    _, records = plain.submit_directory(
+        tree_path,
+        Submission(b"", "document"),
+        on_skip=lambda path, error: skipped.append(os.path.relpath(path, tree_path)),
+        progress=swap,
+    )
+
+    assert [record.file_name for record in records] == ["tree/a"]
+    assert skipped == ["below/file"]
+
+
 def test_empty_directories_are_part_of_what_comes_back(store, tmp_path):
     tree_path = write(tmp_path / "tree", {"with/file": b"x"})
     (tree_path / "empty").mkdir()
