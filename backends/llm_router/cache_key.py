@@ -19,7 +19,10 @@ __all__ = ["CID_BASES", "KEY_STRATEGIES", "KeyMaker", "cid_of", "response_docume
 
 # CIDv1, raw codec, multihash sha2-256 of 32 bytes.
 _CID_PREFIX = b"\x01\x55\x12\x20"
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+_OF_A_PROMPT = {"role", "content"}
 
 
 def _multiformats(base: str) -> Callable[[bytes], str]:
@@ -84,9 +87,26 @@ def response_document(
 ) -> bytes | None:
     """The canonical JSON that names a response, or None when something in it has no JSON form."""
     try:
-        return _ENCODER.encode([identity, model, messages, options, json_schema]).encode("ascii")
+        # The parts by themselves: the encoder is quick with texts and slow to start for all else, and a key is made
+        # for every call.
+        parts = (
+            _ENCODE(identity),
+            _ENCODE(model) if model is not None else "null",
+            _messages(messages),
+            _ENCODE(options) if options else "{}",
+            _ENCODE(json_schema) if json_schema is not None else "null",
+        )
+        return f"[{','.join(parts)}]".encode("ascii")
     except (TypeError, ValueError, RecursionError):
         return None
+
+
+def _messages(messages: Sequence[Mapping[str, Any]]) -> str:
+    if len(messages) == 1 and messages[0].keys() == _OF_A_PROMPT:
+        content, role = messages[0]["content"], messages[0]["role"]
+        if isinstance(content, str) and isinstance(role, str):
+            return f'[{{"content":{_ENCODE(content)},"role":{_ENCODE(role)}}}]'
+    return _ENCODE(messages)
 
 
 class KeyMaker:

@@ -30,6 +30,9 @@ TRACE_KEYS = frozenset({"trace", "trace_dir", "trace_jsonl_path", "trace_content
 DEFAULT_TRACE_DIR = "statefiles/_runs"
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+#: Texts of at most so many characters, and so many answers, are held so that their part of a record is made once.
+_SHORT = 2048
+_KNOWN_ANSWERS = 256
 _WORDS = {None: "null", True: "true", False: "false"}
 
 
@@ -73,6 +76,8 @@ class Tracer:
         self._handle: int | None = None
         self._pid = os.getpid()
         self._second = (0, "")
+        #: What was written of answers that memory gave, by the object: it gives the same one at every hit.
+        self._written: dict[int, tuple[Completion, str]] = {}
 
     def record(
         self,
@@ -94,9 +99,9 @@ class Tracer:
             # Programs append records of their own to the same file.
             f'{{"record": "router", "time": "{self._now()}", "backend": {_name(backend)}, "ok": {_json(answered)}, '
             f'"seconds": {seconds:.6f}, "prompt_bytes": {prompt_bytes}, "prompt_cid": "{prompt_cid}", '
-            f'"options": {_json(sorted(options)) if options else "[]"}, '
+            f'"options": {_sorted_names(tuple(options))}, '
             f'"attempts": [{", ".join(map(_attempt, attempts))}], "program_version": {_name(program_version)}, '
-            f"{_answer(outcome) if isinstance(outcome, Completion) else _failure(outcome)}"
+            f"{self._answered(outcome) if isinstance(outcome, Completion) else _failure(outcome)}"
         )
         if self.settings.content:
             line += f', "prompt": {_json(redact(prompt))}'
@@ -119,6 +124,17 @@ class Tracer:
             if self._handle is not None and self._pid == os.getpid():
                 os.close(self._handle)
             self._handle = None
+
+    def _answered(self, completion: Completion) -> str:
+        if not completion.cached or len(completion.text) > _SHORT:
+            return _answer(completion)
+        # The object is kept beside its text, so nothing else can have its id.
+        known = self._written.get(id(completion))
+        if known is None:
+            if len(self._written) >= _KNOWN_ANSWERS:
+                self._written.clear()
+            known = self._written[id(completion)] = (completion, _answer(completion))
+        return known[1]
 
     def _now(self) -> str:
         now = time.time()
@@ -167,7 +183,12 @@ _known_content = functools.lru_cache(maxsize=256)(_measured)
 
 def _content_of(text: str) -> tuple[int, str]:
     """Bytes and CID. Answers from memory are the same few texts again; long ones are not held for that."""
-    return _known_content(text) if len(text) <= 2048 else _measured(text)
+    return _known_content(text) if len(text) <= _SHORT else _measured(text)
+
+
+@functools.lru_cache(maxsize=256)
+def _sorted_names(names: tuple[str, ...]) -> str:
+    return _ENCODE(sorted(names))
 
 
 _known_name = functools.lru_cache(maxsize=512)(_ENCODE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -48,6 +49,16 @@ def test_the_order_of_options_does_not_count(call: Any, random: Any) -> None:
     random.shuffle(shuffled)
 
     assert response_document(identity, model, said, dict(shuffled)) == response_document(*call)
+
+
+@settings(max_examples=60)
+@given(calls, st.none() | st.dictionaries(st.text(), json_values, max_size=2), st.dictionaries(st.text(), json_values))
+def test_a_document_is_canonical_json(call: Any, schema: Any, message: dict[str, Any]) -> None:
+    identity, model, said, opts = call
+    said = (*said, message) if message else said
+
+    canonical = json.dumps([identity, model, said, opts, schema], sort_keys=True, separators=(",", ":"))
+    assert response_document(identity, model, said, opts, schema) == canonical.encode("ascii")
 
 
 BASE = ("openai", "gpt-4", [{"role": "user", "content": "hi"}], {"temperature": 0, "max_tokens": 5}, None)

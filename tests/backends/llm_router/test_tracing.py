@@ -131,6 +131,23 @@ async def test_every_face_is_recorded_and_hits_are_marked(deps: RouterDeps, prov
     assert [record["cached"] for record in records(tmp_path / "t.jsonl")] == [False, True, False]
 
 
+def test_each_answer_from_memory_has_its_own_record_however_many_there_are(tmp_path: Path) -> None:
+    tracer = Tracer(TraceSettings(None, tmp_path / "t.jsonl"))
+    said = ({"role": "user", "content": "x"},)
+    texts = [f"answer {number}" for number in range(300)] + ["long " * 1000]
+    for text in (*texts, *texts):
+        # A new object each time: many have had the same id, one after the other.
+        answer = Completion(text, "p", cached=True)
+        tracer.record(
+            backend="b", messages=said, options={"stop": 1, "seed": 2}, attempts=(), seconds=0, outcome=answer
+        )
+    tracer.close()
+
+    told = records(tmp_path / "t.jsonl")
+    assert [record["response_cid"] for record in told] == [cid_of(text.encode()) for text in (*texts, *texts)]
+    assert all(record["options"] == ["seed", "stop"] for record in told)
+
+
 def test_a_trace_that_cannot_be_written_does_not_take_the_answer(
     deps: RouterDeps, provider: Register, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
