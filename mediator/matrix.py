@@ -10,14 +10,14 @@ from mediator.claims.report import Quote
 from mediator.claims.taxonomy import Taxonomy
 from mediator.state import Answer, Key, ProofAnswer, SessionState
 
-__all__ = ["Cell", "exhibit_label", "matrix"]
+__all__ = ["Cell", "exhibit_labels", "matrix"]
 
 CellState = Literal["with evidence", "told", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One element of one claim: the story's words, the answer, and the places of its exhibits in ``state.exhibits``."""
+    """One element of one claim: the story's words, the answer, and the labels of its exhibits."""
 
     claim: str
     claim_name: str
@@ -29,7 +29,7 @@ class Cell:
     answer: Answer | None
     #: The element whose question got the answer: another claim may ask the same.
     answered_at: Key | None
-    exhibits: tuple[int, ...]
+    exhibits: tuple[str, ...]
     proof: ProofAnswer | None
 
     @property
@@ -50,10 +50,10 @@ def matrix(state: SessionState, taxonomy: Taxonomy) -> tuple[Cell, ...]:
         ask = _ask(taxonomy, key)
         if ask is not None and (ask not in answers or answer.kind == "text"):
             answers[ask] = (key, answer)
-    exhibits: dict[Key, list[int]] = {}
-    for place, exhibit in enumerate(state.exhibits):
+    exhibits: dict[Key, list[str]] = {}
+    for label, exhibit in zip(exhibit_labels(state), state.exhibits, strict=True):
         if exhibit.claim and exhibit.element:
-            exhibits.setdefault((exhibit.claim, exhibit.element), []).append(place)
+            exhibits.setdefault((exhibit.claim, exhibit.element), []).append(label)
     cells: list[Cell] = []
     for claim in () if report is None else report.claims:
         quotes: Mapping[str, tuple[Quote, ...]] = {support.id: support.quotes for support in claim.elements}
@@ -78,10 +78,16 @@ def matrix(state: SessionState, taxonomy: Taxonomy) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def exhibit_label(place: int) -> str:
+def exhibit_labels(state: SessionState) -> tuple[str, ...]:
+    """The label of each of ``state.exhibits``: one thing, named by its CID, has one label however often it is cited."""
+    places = {cid: place for place, cid in enumerate(dict.fromkeys(exhibit.cid for exhibit in state.exhibits))}
+    return tuple(_letters(places[exhibit.cid]) for exhibit in state.exhibits)
+
+
+def _letters(place: int) -> str:
     """A to Z, then AA, AB and so on."""
     letter = chr(ord("A") + place % 26)
-    return letter if place < 26 else exhibit_label(place // 26 - 1) + letter
+    return letter if place < 26 else _letters(place // 26 - 1) + letter
 
 
 def _ask(taxonomy: Taxonomy, key: Key) -> str | None:

@@ -9,7 +9,7 @@ from mediator.claims.report import ClaimReport, FoundClaim
 from mediator.claims.taxonomy import Taxonomy
 from mediator.contradictions import Contradiction, contradictions
 from mediator.deadlines import Deadline, deadlines
-from mediator.matrix import Cell, exhibit_label, matrix
+from mediator.matrix import Cell, exhibit_labels, matrix
 from mediator.session import Session
 from mediator.state import SessionState, question_key
 from mediator.steps import ASKED_AGAIN, Clarification, End, EvidenceRequest, Question, Step, Tell
@@ -221,14 +221,14 @@ def _answers(state: SessionState, taxonomy: Taxonomy) -> Iterator[AnswerView]:
 def _exhibits(state: SessionState) -> tuple[ExhibitView, ...]:
     return tuple(
         ExhibitView(
-            label=exhibit_label(place),
+            label=label,
             cid=exhibit.cid,
             name=exhibit.name,
             description=exhibit.description,
             claim=exhibit.claim,
             element=exhibit.element,
         )
-        for place, exhibit in enumerate(state.exhibits)
+        for label, exhibit in zip(exhibit_labels(state), state.exhibits, strict=True)
     )
 
 
@@ -245,7 +245,7 @@ def _cell(cell: Cell) -> CellView:
         quotes=cell.quotes,
         answer=text,
         answered=None if cell.answer is None else cell.answer.kind,
-        exhibits=tuple(exhibit_label(place) for place in cell.exhibits),
+        exhibits=cell.exhibits,
         proof=cell.proof,
     )
 

@@ -13,7 +13,7 @@ from mediator.draft import court
 from mediator.draft.annexes import Annexes
 from mediator.draft.check import check_sections
 from mediator.draft.details import Details
-from mediator.draft.exhibits import Open, exhibit_labels, list_exhibits
+from mediator.draft.exhibits import Open, list_exhibits
 from mediator.draft.facts import Facts, Matter, number_facts
 from mediator.draft.model import (
     MISSING,
@@ -28,7 +28,7 @@ from mediator.draft.model import (
 from mediator.draft.privacy import Redactor
 from mediator.events import Event
 from mediator.exceptions import NothingToReadError
-from mediator.matrix import Cell, exhibit_label, matrix
+from mediator.matrix import Cell, matrix
 from mediator.state import SessionState
 
 __all__ = ["build_draft", "day_of"]
@@ -64,7 +64,7 @@ def build_draft(
     state, unread = _as_read(state)
     redactor = _redactor(state, report, None if as_of is None else as_of.year)
     listed, in_titles, uncounted = list_exhibits(state, evidence, redactor, open_evidence)
-    matter = Matter(state, report, taxonomy, redactor, listed, exhibit_labels(state))
+    matter = Matter(state, report, taxonomy, redactor, listed)
     facts = number_facts(matter)
     annexes = Annexes(matter, facts, as_of)
     claims = [claim for claim in report.claims if claim.kind != "refer"]
@@ -149,15 +149,14 @@ def _count(
     elements = []
     for cell in cells:
         paragraphs = tuple(facts.for_element.get((cell.claim, cell.element), ()))
-        exhibits = tuple(exhibit_label(place) for place in cell.exhibits)
         elements.append(
             CountElement(
                 element=cell.element,
                 label=cell.label,
                 blocking=cell.blocking,
                 paragraphs=paragraphs,
-                exhibits=exhibits,
-                missing=None if paragraphs or exhibits else f"{MISSING}: {cell.ask}",
+                exhibits=cell.exhibits,
+                missing=None if paragraphs or cell.exhibits else f"{MISSING}: {cell.ask}",
             )
         )
     return Count(

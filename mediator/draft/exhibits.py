@@ -8,23 +8,14 @@ from typing import IO, Any
 from mediator.draft.model import MISSING, DraftExhibit, Redaction
 from mediator.draft.pages import count_pages
 from mediator.draft.privacy import Redactor
-from mediator.matrix import exhibit_label
-from mediator.state import Key, SessionState
+from mediator.matrix import exhibit_labels
+from mediator.state import Exhibit, SessionState
 
-__all__ = ["Open", "exhibit_labels", "list_exhibits"]
+__all__ = ["Open", "list_exhibits"]
 
 #: Opens the bytes of a CID, or says why it cannot (an error of the store).
 Open = Callable[[str], IO[bytes]]
 _NO_PAGES = "not paged"
-
-
-def exhibit_labels(state: SessionState) -> dict[Key, list[str]]:
-    """The exhibits that were handed in for each element."""
-    labels: dict[Key, list[str]] = {}
-    for place, exhibit in enumerate(state.exhibits):
-        if exhibit.claim and exhibit.element:
-            labels.setdefault((exhibit.claim, exhibit.element), []).append(exhibit_label(place))
-    return labels
 
 
 def list_exhibits(
@@ -35,28 +26,37 @@ def list_exhibits(
     listed: list[DraftExhibit] = []
     redactions: list[Redaction] = []
     warnings: list[str] = []
-    for place, exhibit in enumerate(state.exhibits):
-        record = records.get(exhibit.cid, {})
-        title, done = redactor.apply(" ".join((exhibit.description or exhibit.name).split()))
+    links: dict[str, list[Exhibit]] = {}
+    for label, link in zip(exhibit_labels(state), state.exhibits, strict=True):
+        links.setdefault(label, []).append(link)
+    for label, own in links.items():
+        record = records.get(own[0].cid, {})
+        title, done = redactor.apply(_title(own))
         redactions.extend(done)
         metadata = record.get("metadata") or {}
         date, done = redactor.apply(str(metadata.get("date") or ""))
         redactions.extend(done)
         pages, why = _pages(record, open_evidence)
         if why is not None:
-            warnings.append(f"Exhibit {exhibit_label(place)}: its pages could not be counted: {why}")
+            warnings.append(f"Exhibit {label}: its pages could not be counted: {why}")
         listed.append(
             DraftExhibit(
-                label=exhibit_label(place),
+                label=label,
                 title=title or f"{MISSING}: a title",
                 date=date or f"{MISSING}: its date",
-                cid=exhibit.cid,
+                cid=own[0].cid,
                 sha256=str(record.get("sha256") or MISSING),
                 pages=pages,
                 paragraphs=(),
             )
         )
     return listed, redactions, warnings
+
+
+def _title(links: Sequence[Exhibit]) -> str:
+    """What the person said that it is, each thing once; else the name of the file."""
+    said = dict.fromkeys(" ".join(link.description.split()) for link in links if link.description.strip())
+    return "; ".join(said) or " ".join(links[0].name.split())
 
 
 def _pages(record: Mapping[str, Any], open_evidence: Open | None) -> tuple[str, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mediator.claims.report import ClaimReport
@@ -11,6 +11,7 @@ from mediator.claims.text import sentences
 from mediator.draft.model import DraftExhibit, Paragraph, Redaction, Source
 from mediator.draft.privacy import Redactor
 from mediator.draft.smoothing import added_facts
+from mediator.matrix import exhibit_labels
 from mediator.state import Key, SessionState, Smoothed, question_key
 
 __all__ = ["Facts", "Matter", "number_facts"]
@@ -25,7 +26,12 @@ class Matter:
     taxonomy: Taxonomy
     redactor: Redactor
     exhibits: Sequence[DraftExhibit]
-    labels: Mapping[Key, Sequence[str]]
+
+    def labels(self, keys: Iterable[Key]) -> list[str]:
+        """The exhibits that were handed in for any of those elements."""
+        wanted = set(keys)
+        every = zip(exhibit_labels(self.state), self.state.exhibits, strict=True)
+        return list(dict.fromkeys(label for label, link in every if (link.claim, link.element) in wanted))
 
 
 @dataclass(slots=True)
@@ -97,7 +103,7 @@ def _from_story(matter: Matter, facts: Facts) -> None:
         facts.redactions.extend(done)
         keys = [key for start in by_start if part.start <= start < part.end for key in by_start[start]]
         source = Source(kind="story", start=part.start, end=part.end)
-        facts.add(text, source, keys, _labels(matter, keys), state.smoothed.get(text))
+        facts.add(text, source, keys, matter.labels(keys), state.smoothed.get(text))
 
 
 def _from_answers(matter: Matter, facts: Facts) -> None:
@@ -110,20 +116,16 @@ def _from_answers(matter: Matter, facts: Facts) -> None:
         keys = list(_asked_by(matter, ask))
         facts.for_answer[question_key(*key)] = len(facts.paragraphs) + 1
         facts.add(
-            text, Source(kind="answer", question=ask), keys, _labels(matter, keys), matter.state.smoothed.get(text)
+            text, Source(kind="answer", question=ask), keys, matter.labels(keys), matter.state.smoothed.get(text)
         )
 
 
 def _from_exhibits(matter: Matter, facts: Facts) -> None:
     """A paragraph for each exhibit, so that every one is cited by the pleading it is attached to."""
-    for place, exhibit in enumerate(matter.exhibits):
-        handed_in = matter.state.exhibits[place]
-        keys = [(handed_in.claim, handed_in.element)] if handed_in.claim and handed_in.element else []
+    for exhibit in matter.exhibits:
+        links = [link for link in matter.state.exhibits if link.cid == exhibit.cid]
+        keys = [(link.claim, link.element) for link in links if link.claim and link.element]
         facts.add(exhibit.title, Source(kind="evidence", cid=exhibit.cid), keys, (exhibit.label,))
-
-
-def _labels(matter: Matter, keys: Sequence[Key]) -> list[str]:
-    return list(dict.fromkeys(label for key in keys for label in matter.labels.get(key, ())))
 
 
 def _asked_by(matter: Matter, ask: str) -> Iterator[Key]:

@@ -12,7 +12,7 @@ from mediator import Mediator, NothingToReadError
 from mediator.claims.report import Quote
 from mediator.draft import Details, Draft, PartyDetails, build_draft
 from mediator.draft.check import check_sections
-from mediator.matrix import exhibit_label
+from mediator.matrix import exhibit_labels
 from mediator.state import Exhibit, SessionState, Smoothed
 from tests.mediator.conftest import ScriptedBackend, failing
 from tests.mediator.draft.matters import ANSWER, CID, DETAILS, RECORD, STORY, TAXONOMY, draft_of, state_of
@@ -197,14 +197,34 @@ def test_an_exhibit_has_label_title_date_cid_hash_pages_and_paragraphs() -> None
 
 
 def test_exhibits_after_z_go_on_with_two_letters() -> None:
-    assert [exhibit_label(place) for place in (0, 25, 26, 51, 52, 701, 702)] == [
-        "A",
-        "Z",
-        "AA",
-        "AZ",
-        "BA",
-        "ZZ",
-        "AAA",
+    many = SessionState(exhibits=tuple(Exhibit(f"cid{number}", "", None, None, "") for number in range(703)))
+    labels = exhibit_labels(many)
+
+    assert [labels[place] for place in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
+
+
+def test_one_thing_handed_in_for_two_elements_is_one_exhibit_cited_in_both_places() -> None:
+    first, *_, last = (element.id for element in TAXONOMY["security_deposit"].elements)
+    links = (
+        Exhibit(CID, "walls.jpg", "security_deposit", first, "Photo of the walls"),
+        Exhibit("bafkother", "lease.pdf", "security_deposit", last, ""),
+        Exhibit(CID, "walls.jpg", "security_deposit", last, "Taken on the last day"),
+        Exhibit(CID, "walls.jpg", "wage_and_hour", "hours", " Photo of the  walls"),
+    )
+    draft = build_draft("s1", dataclasses.replace(state_of(), exhibits=links), TAXONOMY, evidence=[RECORD])
+    elements = {element.element: element for element in draft.counts[0].elements}
+    attached = [fact for fact in draft.facts if fact.source.kind == "evidence"]
+
+    assert [(x.label, x.cid, x.title) for x in draft.exhibits] == [
+        ("A", CID, "Photo of the walls; Taken on the last day"), ("B", "bafkother", "lease.pdf"),
+    ]  # fmt: skip
+    assert [fact.exhibits for fact in attached] == [("A",), ("B",)]
+    assert (elements[first].exhibits, elements[last].exhibits) == (("A",), ("B", "A"))
+    assert attached[0].number in elements[first].paragraphs
+    assert attached[0].number in elements[last].paragraphs
+    assert [attached[0].number, attached[1].number] == [
+        draft.exhibits[0].paragraphs[-1],
+        draft.exhibits[1].paragraphs[-1],
     ]
 
 
