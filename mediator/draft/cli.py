@@ -115,7 +115,7 @@ def draft(
         _smooth(mediator, whole)
     made = mediator.draft(whole)
     for name in sorted(formats, key=lambda name: name == "pdf"):  # PDF last: it is the one that may lack a library
-        _write(Path(f"{output}.{name}"), write_draft(made, name, style))
+        _write(Path(f"{output}.{name}"), write_draft(made, name, style, tell=lambda said: click.echo(said, err=True)))
     for check in made.checks:
         if not check.ok:
             click.echo(terminal_text(f"{check.section}: {check.says}"), err=True)

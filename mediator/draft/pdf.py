@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 
+from mediator.draft.glyphs import in_words, what_is_lacking
 from mediator.draft.html import to_html
 from mediator.draft.model import Draft
 from mediator.draft.style import Style
@@ -22,9 +24,23 @@ _LIBRARIES = (
 )
 
 
-def to_pdf(draft: Draft, style: Style | None = None) -> bytes:
-    """The bytes of the file. The same draft, style, fonts and libraries give the same bytes."""
-    page = to_html(draft, style)
+def to_pdf(draft: Draft, style: Style | None = None, tell: Callable[[str], None] | None = None) -> bytes:
+    """The bytes of the file. The same draft, style, fonts and libraries give the same bytes.
+
+    What no font can draw stands there as its name; ``tell`` hears of it, and the notes of the PDF say so.
+    """
+    content, lacking = _drawn(to_html(draft, style))
+    if lacking:
+        told = what_is_lacking(lacking)
+        noted = draft.model_copy(update={"warnings": (*draft.warnings, told)})
+        content, _ = _drawn(in_words(to_html(noted, style), lacking))
+        if tell is not None:
+            tell(told)
+    return content
+
+
+def _drawn(page: str) -> tuple[bytes, frozenset[str]]:
+    """The page as a PDF, and the characters that are drawn as boxes in it."""
     try:
         import weasyprint  # loads Pango, so only when a PDF is asked for
     except ImportError as error:
@@ -35,6 +51,7 @@ def to_pdf(draft: Draft, style: Style | None = None) -> bytes:
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
     identity = hashlib.sha256(page.encode("utf-8", "surrogatepass")).hexdigest()[:32].encode()
     nothing = weasyprint.urls.URLFetcher(allowed_protocols=())
-    made = weasyprint.HTML(string=page, url_fetcher=nothing).write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identity)
+    document = weasyprint.HTML(string=page, url_fetcher=nothing).render(pdf_variant="pdf/ua-1")
+    made = document.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identity)
     assert isinstance(made, bytes)
-    return made
+    return made, frozenset(chr(point) for font in document.fonts.values() for point in font.missing)

@@ -18,14 +18,20 @@ _WRITERS: Mapping[str, str] = {
 }
 
 
-def write_draft(draft: Draft, format: str, style: Style | None = None) -> bytes:
-    """The bytes of ``draft`` in that format. JSON has no looks, so ``style`` changes nothing there."""
+def write_draft(
+    draft: Draft, format: str, style: Style | None = None, tell: Callable[[str], None] | None = None
+) -> bytes:
+    """The bytes of ``draft`` in that format. JSON has no looks, so ``style`` changes nothing there.
+
+    ``tell`` hears what the person should know about the file; so far only a PDF has anything to say.
+    """
     if format == "json":
         return draft.model_dump_json(indent=2).encode("utf-8", "backslashreplace") + b"\n"
     if format not in _WRITERS:
         raise SetupError(f'a draft cannot be written as "{format:.40}": choose from {", ".join(FORMATS)}')
     module, _, name = _WRITERS[format].partition(":")
-    made = getattr(importlib.import_module(module), name)(draft, style)
+    said = {"tell": tell} if format == "pdf" else {}
+    made = getattr(importlib.import_module(module), name)(draft, style, **said)
     return made.encode("utf-8", "replace") if isinstance(made, str) else bytes(made)
 
 

@@ -239,3 +239,21 @@ def test_what_is_missing_is_one_clear_line(tmp_path: Path, broken: str, says: st
 def test_a_missing_library_is_an_error_of_our_family() -> None:
     assert issubclass(SetupError, Exception)
     assert SetupError.__module__ == "mediator.exceptions"
+
+
+def test_what_no_font_can_draw_stands_as_its_name_and_is_told() -> None:
+    """No font has a character of the private planes; a glyph that is none is what PDF/UA forbids."""
+    told: list[str] = []
+    made = to_pdf(draft_of(story="He kept my $900 \U000f0000\u200d and café."), None, told.append)
+    said = " ".join(text_of(made).split())
+
+    assert "He kept my $900 [U+F0000] and café." in said
+    assert [line.split(":")[0] for line in told] == ["No font of this machine can draw U+F0000"]
+    assert "No font of this machine can draw U+F0000" in said
+
+
+def test_nothing_is_told_when_every_character_can_be_drawn(draft: Draft) -> None:
+    told: list[str] = []
+    to_pdf(draft, None, told.append)
+
+    assert told == []
