@@ -7,6 +7,8 @@ import re
 __all__ = [
     "AFTER_SUBJECT",
     "BARE_YEAR",
+    "BORN",
+    "BORN_AFTER",
     "COUNTED",
     "FRACTION",
     "HOLIDAYS",
@@ -17,6 +19,7 @@ __all__ = [
     "PART_OF",
     "PATTERNS",
     "RELATIVE",
+    "SINCE",
 ]
 
 _MONTH_NAMES = (
@@ -110,6 +113,22 @@ RELATIVE = re.compile(
     r"the (?:next|same|following) (?:day|morning|night|week|month)"
     r"|la semana pasada|el (?:mes|año) pasado|ayer|anteayer|hace (?:\w+|\d+) (?:días?|semanas?|mes(?:es)?|años?))\b",
     re.IGNORECASE,
+)
+#: What stands before and after the date of a birth.
+BORN = re.compile(
+    r"(?:\b(?:born|birth\s?da(?:y|te)|date of birth|d\.?o\.?b|nac(?:í|ió|ido|ida)|(?:fecha de )?nacimiento|cumpleaños)"
+    r"\b\.?(?:\s+(?:is|was|on|in|back|of|the|:|es|fue|el|en|de|at|home|(?:in|en)\s+[\w.]+(?:\s[A-Z]\w+)?))*"
+    r"[\s:,(=-]*)$",
+    re.IGNORECASE,
+)
+BORN_AFTER = re.compile(
+    r"\s*[,(-]?\s*(?:is|was|being)?\s*(?:my|his|her|the|their|our|(?:my )?\w+['’]s)?\s*"
+    r"(?:birth\s?da(?:y|te)|date of birth|d\.?o\.?b)\b|\s+birth\s?da(?:y|te)\b",
+    re.IGNORECASE,
+)
+#: What has been so from that date on.
+SINCE = re.compile(
+    r"\b(?:since|ever since|desde)\s+(?:about|around|early|late|mid|el|the\s+\w+\s+of)?\s*[-]?$", re.IGNORECASE
 )
 NUMBERED = re.compile(
     r"(?:\b(?:version|ver|v|section|sec|case|docket|no|nos|ip|ratio|score|unit|apt|suite|ste|lot|room)\.?|[§#])\s*[:#]?\s*$",

@@ -1,8 +1,9 @@
 """Reads dates by code, in English and Spanish, US order for slashes unless the numbers forbid it.
 
-A two-digit year lies between 1950 and 2049. A date without a year takes the
-year that brings it nearest to the dated one told before it (else after it); when the text dates
-nothing, the year stays XXXX. Relative dates ("last Tuesday") are kept as text.
+A two-digit year lies between 1950 and 2049, that of a birth between 1930 and 2029. A date without a
+year takes the year that brings it nearest to the dated one told before it (else after it); a birth
+dates nothing else. When the text dates nothing, the year stays XXXX. Relative dates ("last Tuesday")
+are kept as text.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from mediator.claims.date_patterns import (
     AFTER_SUBJECT,
     BARE_YEAR,
+    BORN,
+    BORN_AFTER,
     COUNTED,
     FRACTION,
     HOLIDAYS,
@@ -26,12 +29,19 @@ from mediator.claims.date_patterns import (
     PART_OF,
     PATTERNS,
     RELATIVE,
+    SINCE,
 )
 from mediator.claims.report import DateMention
 
 __all__ = ["find_dates"]
 
 _SHIFTS = {"after": 1, "before": -1}
+#: Stories run forward: how much a step back from the date told before weighs, and one past the date told next.
+_STEP_BACK, _STEP_PAST = 1.3, 2.0
+#: A beginning ("since March 2015") this many years before the next date is background and dates nothing else.
+_LONG_AGO = 2
+#: A birth in a two-digit year from here on was a hundred years before.
+_NO_BIRTH_YET = 2030
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,14 @@ class _Found:
     year: int | None
     month: int | None
     day: int | None
-    shift: int = 0
+    born: bool = False
+    since: bool = False
 
 
 def find_dates(text: str, today: dt.date | None = None) -> list[DateMention]:
     """Every date that ``text`` tells, in order. ``today`` fills ``nearest_earlier`` of undated years."""
-    found = _with_years(sorted(_without_overlap(text, _explicit(text)), key=lambda item: item.start))
+    told = sorted(_without_overlap(text, _explicit(text)), key=lambda item: item.start)
+    found = _with_years([_with_sense(text, item) for item in told])
     mentions = [_mention(text, item, today) for item in found if item.month is not None]
     taken = bytearray(len(text))
     for item in found:
@@ -159,30 +171,51 @@ def _mention(text: str, item: _Found, today: dt.date | None) -> DateMention:
     )
 
 
+def _with_sense(text: str, item: _Found) -> _Found:
+    """Whether the date is that of a birth, or of how long something has been so."""
+    before = text[max(0, item.start - 60) : item.start]
+    born = BORN.search(before) is not None or BORN_AFTER.match(text, item.end) is not None
+    written = text[item.start : item.end]
+    if born and item.year is not None and item.year >= _NO_BIRTH_YET and str(item.year) not in written:
+        return dataclasses.replace(item, born=True, year=item.year - 100)
+    return dataclasses.replace(item, born=born, since=SINCE.search(before) is not None)
+
+
 def _with_years(found: list[_Found]) -> list[_Found]:
     """Fill the years that were not told from the date before, else from the first dated one after."""
     filled: list[_Found] = []
-    anchor = next((item for item in found if item.year is not None and item.month is not None), None)
-    for item in found:
+    anchor: _Found | None = None
+    for place, item in enumerate(found):
         known = item
         if item.month is None:
             known = _in_month_of(item, filled)
-        elif item.year is None and anchor is not None:
-            known = dataclasses.replace(item, year=_nearest_year(item, anchor))
+        elif item.year is None:
+            nearest = anchor or next((other for other in found[place:] if _dates_others(other, found)), None)
+            if nearest is not None:
+                known = dataclasses.replace(item, year=_nearest_year(item, nearest))
         filled.append(known)
-        if known.year is not None and known.month is not None:
+        if known.year is not None and _dates_others(known, found):
             anchor = known
     return filled
 
 
+def _dates_others(item: _Found, found: list[_Found]) -> bool:
+    """Whether dates without a year can be told by this one: not by a birth, nor by what began long ago."""
+    if item.year is None or item.month is None or item.born:
+        return False
+    others = [other.year for other in found if other.year and other.month and not other.born and not other.since]
+    return not item.since or not others or min(others) - item.year < _LONG_AGO
+
+
 def _nearest_year(item: _Found, anchor: _Found) -> int | None:
-    """The year nearest to the anchor; stories run forward, so a step back weighs a third more."""
+    """The year nearest to the anchor, on the side where the story has it."""
     assert anchor.year is not None
     there = _position(anchor.year, anchor)
+    back, past = (1.0, _STEP_PAST) if anchor.start > item.start else (_STEP_BACK, 1.0)
 
     def distance(year: int) -> float:
         step = _position(year, item) - there
-        return step if step >= 0 else -1.3 * step
+        return past * step if step >= 0 else -back * step
 
     years = [anchor.year + step for step in (0, -1, 1) if _exists(anchor.year + step, item.month, item.day)]
     return min(years, key=distance, default=None)
@@ -190,7 +223,7 @@ def _nearest_year(item: _Found, anchor: _Found) -> int | None:
 
 def _in_month_of(item: _Found, before: list[_Found]) -> _Found:
     """``Friday, the 24th``: a day of the month told before it, or of the next month when that day is past."""
-    anchor = next((other for other in reversed(before) if other.month is not None and other.day is not None), None)
+    anchor = next((o for o in reversed(before) if o.month is not None and o.day is not None and not o.born), None)
     if anchor is None or anchor.month is None or anchor.day is None or item.day is None:
         return item
     month, year = anchor.month, anchor.year

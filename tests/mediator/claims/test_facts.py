@@ -107,6 +107,36 @@ def test_dates_are_read_as_people_write_them(text: str, isos: list[str]) -> None
     assert [date.iso for date in find_dates(text)] == isos
 
 
+@pytest.mark.parametrize(
+    ("text", "isos"),
+    [
+        ("I was born on March 3, 1961. On May 4 he fired me.", ["1961-03-03", "XXXX-05-04"]),
+        ("My DOB is 3/4/45. On June 2 he hit me.", ["1945-03-04", "XXXX-06-02"]),
+        ("Nací el 3 de mayo de 1960. El 4 de junio me despidieron.", ["1960-05-03", "XXXX-06-04"]),
+        ("1/2/1980 (date of birth). On 3/4 he came.", ["1980-01-02", "XXXX-03-04"]),
+        ("My son, born April 2012, was hit on May 5. We left June 1, 2024.", ["2012-04", "2024-05-05", "2024-06-01"]),
+        ("Born May 2, 2001. Left 6/1/2024. Saturday, the 8th.", ["2001-05-02", "2024-06-01", "2024-06-08"]),
+        ("He was born in Ohio on 6/5/70 and sued on 7/3/2024.", ["1970-06-05", "2024-07-03"]),
+    ],
+)  # fmt: skip
+def test_a_birth_dates_nothing_else(text: str, isos: list[str]) -> None:
+    assert [date.iso for date in find_dates(text)] == isos
+
+
+@pytest.mark.parametrize(
+    ("text", "isos"),
+    [
+        ("On June 3 he cut my hours. On January 9, 2025 I was fired.", ["2024-06-03", "2025-01-09"]),
+        ("On May 30 he came. On June 3, 2025 he left.", ["2025-05-30", "2025-06-03"]),
+        ("Since March 2015. He came June 3. I left 8/9/2024.", ["2015-03", "2024-06-03", "2024-08-09"]),
+        ("Since March 2024. He came June 3. I left 1/9/2025.", ["2024-03", "2024-06-03", "2025-01-09"]),
+        ("I lived there since March 2015. On June 3 it broke.", ["2015-03", "2015-06-03"]),
+    ],
+)  # fmt: skip
+def test_a_story_runs_forward_to_the_first_date_with_a_year(text: str, isos: list[str]) -> None:
+    assert [date.iso for date in find_dates(text)] == isos
+
+
 def test_a_date_without_any_year_keeps_it_open_and_names_the_nearest_earlier_one() -> None:
     date = find_dates("He fired me on March 12.", today=dt.date(2026, 3, 1))[0]
 
