@@ -115,9 +115,7 @@ def _from_answers(matter: Matter, facts: Facts) -> None:
         ask = matter.taxonomy[key[0]].element(key[1]).ask
         keys = list(_asked_by(matter, ask))
         facts.for_answer[question_key(*key)] = len(facts.paragraphs) + 1
-        facts.add(
-            text, Source(kind="answer", question=ask), keys, matter.labels(keys), matter.state.smoothed.get(text)
-        )
+        facts.add(text, Source(kind="answer", question=ask), keys, matter.labels(keys), matter.state.smoothed.get(text))
 
 
 def _from_exhibits(matter: Matter, facts: Facts) -> None:

@@ -65,8 +65,14 @@ _CONTRACTIONS = (
     (re.compile(r"(?i)\bcant\b"), "can not"),
     (re.compile(r"(?i)\bwont\b"), "will not"),
     (re.compile(r"(?i)'ll\b"), " will"),
-    (re.compile(r"(?i)'(?:ve|re|m|d|s)\b"), " "),
+    (re.compile(r"(?i)\bim\b|\bi'm\b"), "i am"),
+    (re.compile(r"(?i)\b(he|she|it|that|who|there)'s\b"), r"\1 is"),
+    (re.compile(r"(?i)'re\b"), " are"),
+    (re.compile(r"(?i)'(?:ve|d|s)\b"), " "),
 )
+#: "was fired" and "fired" differ in nothing but a free word, and tell opposite things.
+_BEING = word_set("is are was were be been being am")
+_SAME_AS_THEIR_PAST = word_set("hit put cut let hurt shut set bet beat bit cost rid spread split cast bid quit")
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*", re.UNICODE)
 _QUOTED = re.compile(r"\"([^\"]*)\"")
 _SIGNS = re.compile(r"[$€£%§#@*/\\<>{}\[\]|^~=+&]")
@@ -91,6 +97,7 @@ def added_facts(original: str, text: str) -> tuple[str, ...]:
         *_counted("number", Counter(re.findall(r"\d+", before)), Counter(re.findall(r"\d+", after))),
         *_new_capitals(before, after),
         *_changed_words(before, after),
+        *_turned_round(_suffered(before), _suffered(after)),
     ]
     return tuple(dict.fromkeys(reasons))[:_MOST_REASONS]
 
@@ -146,14 +153,34 @@ def _changed_words(before: str, after: str) -> Iterator[str]:
 
 def _carrying(text: str) -> list[tuple[str, str]]:
     """The words that carry something: each in the one form it is compared by, and as it is written."""
+    return [(_PEOPLE.get(word) or _stem(word), written) for word, written in _words(text) if word not in _FREE]
+
+
+def _suffered(text: str) -> Counter[str]:
+    """What was done to somebody ("was fired"); what still goes on ("is being paid") apart from what is over."""
+    found: Counter[str] = Counter()
+    being = ""
+    for word, _ in _words(text):
+        if word in _BEING:
+            being = "being" if word == "being" else being or "be"
+        elif being and word not in _FREE and word not in _FILLERS and word not in {"not", "never"}:
+            if word.endswith(("ed", "en")) or word in _SAME_AS_THEIR_PAST or _IRREGULAR.get(word, word) != word:
+                found[f"{being} {word}"] += 1
+            being = ""
+    return found
+
+
+def _turned_round(before: Counter[str], after: Counter[str]) -> Iterator[str]:
+    for item in (before - after) + (after - before):
+        yield f'changes who did it to whom, or whether it is over, in "{item.partition(" ")[2]}"'
+
+
+def _words(text: str) -> Iterator[tuple[str, str]]:
+    """Every word, contractions taken apart and slips put right, and as it is written."""
     for pattern, plain in _CONTRACTIONS:
         text = pattern.sub(plain, text)
-    found: list[tuple[str, str]] = []
     for match in _WORD.finditer(text):
-        word = _SPELLED.get(match.group().casefold(), match.group().casefold())
-        if word not in _FREE:
-            found.append((_PEOPLE.get(word) or _stem(word), match.group()))
-    return found
+        yield _SPELLED.get(match.group().casefold(), match.group().casefold()), match.group()
 
 
 def _stem(word: str) -> str:
