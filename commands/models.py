@@ -10,6 +10,7 @@ import click
 
 from backends.terminal_text import on_one_line
 from commands.app import App
+from commands.failures import WRONG_USE
 from commands.output import as_json, json_option, table
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def models(app: App, places: tuple[Path, ...], measure: bool, as_json_output: bo
     for model in found:
         if model.problem is not None:
             click.echo(on_one_line(f"{model.path.name}: {model.problem}"), err=True)
+    given = {path.resolve() for path in places if path.is_file()}
+    if any(model.problem is not None and model.path.resolve() in given for model in found):
+        click.get_current_context().exit(WRONG_USE)  # a folder may hold anything; a file was named to be a model
 
 
 _HEADS = ("model", "size", "quantisation", "context", "chat template", "memory", "licence", "speed", "file")

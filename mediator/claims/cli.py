@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 import click
 from rich.console import Console
@@ -64,7 +64,7 @@ def evaluate(app: _App, file: Path, output: Path, resume: bool) -> None:
     if done:
         click.echo(f"{len(rows) - len(left)} of {len(rows)} stories were read before; going on", err=True)
     failed: set[str] = set()
-    with part.open("ab" if resume else "wb") as out:
+    with _opened(part, output, "ab" if resume else "wb") as out:
         for row in track(left, description="reading stories", console=Console(stderr=True)):
             said = _predicted(app.mediator, row)
             failed.update(failure["backend"] for failure in said["failures"])
@@ -121,6 +121,17 @@ def read_stories(file: Path) -> list[dict[str, str]]:
     if not rows:
         raise MediatorError(f'{file} has no story; write one a line: {{"id": "a", "text": "what happened"}}')
     return list(rows.values())
+
+
+def _opened(part: Path, output: Path, mode: Literal["ab", "wb"]) -> IO[bytes]:
+    """The file that is written until all is read. The person named ``output`` and has never heard of ``part``."""
+    try:
+        return part.open(mode)
+    except OSError as error:
+        raise MediatorError(
+            f"{output} cannot be written ({(error.strerror or 'no reason given').lower()}); "
+            f"make the folder {output.parent} first, or give --output a place where you may write"
+        ) from error
 
 
 def _already_read(part: Path) -> set[str]:

@@ -179,6 +179,16 @@ def test_models_lists_the_embedded_model(run):
     assert "SmolLM2" in out
 
 
+def test_a_file_that_was_named_to_be_a_model_and_is_none_is_wrong_use(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("no model")
+
+    code, _, err = run("models", str(tmp_path / "notes.txt"))
+
+    assert code == 2
+    assert "is not a usable GGUF model" in err
+    assert run("models", str(tmp_path))[0] == 0
+
+
 def test_check_says_not_ready_for_a_model_file_that_is_not_there(config, run):
     document = json.loads(config.read_text())
     document["BACKENDS"].append({"id": "gguf", "type": "workstation", "model_path": "none.gguf"})

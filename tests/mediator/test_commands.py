@@ -100,6 +100,20 @@ def test_eval_of_a_file_without_stories_says_what_to_write(app: SimpleNamespace,
     assert 'has no story; write one a line: {"id": "a", "text": "what happened"}' in error
 
 
+def test_eval_says_what_to_do_when_it_cannot_write_before_it_reads_a_story(
+    app: SimpleNamespace, tmp_path: Path
+) -> None:
+    (tmp_path / "in.jsonl").write_text('{"id": "a", "text": "He kept my deposit."}\n')
+    app.mediator = None  # reading would fail
+
+    error = str(run(evaluate, app, str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "none" / "x.jsonl")).exception)
+
+    assert error == (
+        f"{tmp_path}/none/x.jsonl cannot be written (no such file or directory); "
+        f"make the folder {tmp_path}/none first, or give --output a place where you may write"
+    )
+
+
 def test_eval_goes_on_where_an_interrupted_run_stopped(app: SimpleNamespace, tmp_path: Path) -> None:
     rows = [{"id": name, "text": STORY} for name in "abc"]
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
