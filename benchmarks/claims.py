@@ -1,7 +1,7 @@
-"""Compares ways of finding claims: ``python -m benchmarks.claims [--set dev|own] [ENGINE ...]``.
+"""Compares ways of finding claims: ``python -m benchmarks.claims [--set dev|own] [--keep FOLDER] [ENGINE ...]``.
 
 ``dev`` is the 30 narratives that were given; ``own`` is 72 of our own, written before the head had read
-any of them and never trained on.
+any of them and never trained on. With ``--keep`` predictions stay in FOLDER, and a run that was stopped goes on there.
 
 Engines: keywords, words, head, model (the embedded language model alone, one constrained call a story),
 both (the head's claims that the embedded model confirms). Prints one row of a Markdown table for each.
@@ -9,6 +9,7 @@ both (the head's claims that the embedded model confirms). Prints one row of a M
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import subprocess
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
+from rich.console import Console
+from rich.progress import track
 
 from backends.exceptions import BackendError
 from backends.local.embeddings import SentenceEmbedder
@@ -96,14 +99,18 @@ class BothScorer:
 
 
 def run(scorer: Scorer, rows: Sequence[dict[str, Any]], target: Path) -> float:
-    """Write predictions; return the seconds a story takes."""
+    """Add the predictions that ``target`` lacks; return the seconds that a story takes."""
     panel = Panel((), TAXONOMY)
+    target.touch()
+    done = {json.loads(line)["id"] for line in target.read_text(encoding="utf-8").splitlines()}
+    left = [row for row in rows if row["id"] not in done]
     started = time.perf_counter()
-    with target.open("w", encoding="utf-8") as out:
-        for row in rows:
+    with target.open("a", encoding="utf-8") as out:
+        for row in track(left, description=target.stem, console=Console(stderr=True)):
             report = extract(row["text"], taxonomy=TAXONOMY, scorer=scorer, panel=panel)
             out.write(json.dumps(prediction(row["id"], report), ensure_ascii=False) + "\n")
-    return (time.perf_counter() - started) / len(rows)
+            out.flush()
+    return (time.perf_counter() - started) / max(len(left), 1)
 
 
 def score(*files: Path) -> dict[str, Any]:
@@ -113,39 +120,41 @@ def score(*files: Path) -> dict[str, Any]:
     return result
 
 
-def main(names: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the named engines, all of them by default."""
-    names, chosen = list(names), GOLD
-    if "--set" in names:
-        place = names.index("--set")
-        chosen = DATA / f"{names[place + 1]}_narratives.jsonl"
-        del names[place : place + 2]
-    gold = [json.loads(line) for line in chosen.read_text(encoding="utf-8").splitlines()]
+    said = argparse.ArgumentParser(prog="python -m benchmarks.claims")
+    said.add_argument("engines", nargs="*", metavar="ENGINE", help=", ".join(ENGINES))
+    said.add_argument("--set", dest="chosen", default="dev", choices=("dev", "own", "held_out"))
+    said.add_argument("--keep", type=Path, metavar="FOLDER")
+    options = said.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as passing:
+        folder = options.keep or Path(passing)
+        folder.mkdir(parents=True, exist_ok=True)
+        _compare(options.chosen, options.engines or list(ENGINES), folder)
+    return 0
+
+
+def _compare(chosen: str, names: Sequence[str], folder: Path) -> None:
+    """Print a row for each engine."""
+    file = DATA / f"{chosen}_narratives.jsonl"
+    gold = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     stripped = subprocess.run(
-        [sys.executable, str(SCORER), "--strip", str(chosen)], capture_output=True, text=True, check=True
+        [sys.executable, str(SCORER), "--strip", str(file)], capture_output=True, text=True, check=True
     ).stdout
     bare = [json.loads(line) for line in stripped.splitlines() if any(c.isalnum() for c in json.loads(line)["text"])]
-    head = HeadScorer(load_head(), SentenceEmbedder().embed)
-    engines: dict[str, Callable[[], Scorer]] = {
-        "keywords": KeywordScorer,
-        "words": lambda: HeadScorer(load_head(), None),
-        "head": lambda: head,
-        "model": lambda: ModelScorer(_embedded()),
-        "both": lambda: BothScorer(head, _embedded()),
-    }
+    injected = {row["id"] for row in gold if row["injection"]}
     print(f"| engine | claims F1 | {' | '.join(COLUMNS)} | dates F1 | amounts F1 | s a story |")
     print("| --- " * (len(COLUMNS) + 5) + "|")
-    for name in names or engines:
-        with tempfile.TemporaryDirectory() as folder:
-            said, said_bare = Path(folder) / "pred.jsonl", Path(folder) / "bare.jsonl"
-            seconds = run(engines[name](), gold, said)
-            run(engines[name](), bare, said_bare) if name in {"keywords", "words", "head"} else said_bare.write_text("")
-            result = score(chosen, said, said_bare) if said_bare.stat().st_size else score(chosen, said)
+    for name in names:
+        pred, pred_bare = folder / f"{chosen}-{name}.jsonl", folder / f"{chosen}-{name}-bare.jsonl"
+        scorer = ENGINES[name]()
+        seconds = run(scorer, gold, pred)
+        run(scorer, [row for row in bare if row["id"] in injected], pred_bare)
+        result = score(file, pred, pred_bare)
         cells = [result["claims"]["f1"], *(result.get(column, "not run") for column in COLUMNS)]
         cells += [result["dates"]["f1"], result["amounts"]["f1"], round(seconds, 3)]
         print(f"| {name} | " + " | ".join(map(str, cells)) + " |", flush=True)
     print(f"head {load_head().version}, labels outside the taxonomy: none by construction", addressed_count(gold))
-    return 0
 
 
 @functools.cache
@@ -153,6 +162,20 @@ def _embedded() -> WorkstationBackend:
     from backends.workstation import WorkstationBackend
 
     return WorkstationBackend(id="embedded")
+
+
+@functools.cache
+def _head() -> HeadScorer:
+    return HeadScorer(load_head(), SentenceEmbedder().embed)
+
+
+ENGINES: dict[str, Callable[[], Scorer]] = {
+    "keywords": KeywordScorer,
+    "words": lambda: HeadScorer(load_head(), None),
+    "head": _head,
+    "model": lambda: ModelScorer(_embedded()),
+    "both": lambda: BothScorer(_head(), _embedded()),
+}
 
 
 def addressed_count(rows: Sequence[dict[str, Any]]) -> str:

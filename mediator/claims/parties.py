@@ -25,6 +25,12 @@ _SELF = re.compile(
     rf"|[Cc]aller:?|\b[Cc]lient:|\bTenant:|\b[Cc]omplainant:?|\bWorker:|\bConsumer:|\bPatient:|"
     rf"\b[Nn]ame:)\s+(?P<name>{_TITLE}\s+)?(?P<run>{_CAP}(?:\s+{_CAP}){{0,3}})"
 )
+#: The name under a letter.
+_SIGNED = re.compile(
+    r"\b(?:[Rr]espectfully|[Ss]incerely|[Kk]indly|[Tt]hank you|[Tt]hanks|[Yy]ours(?: truly)?|"
+    r"(?:[Bb]est |[Kk]ind )?[Rr]egards|[Bb]est|[Aa]tentamente|[Ss]aludos|[Gg]racias)\s*[,.]"
+    rf"\s*(?P<run>{_CAP}(?:\s+{_CAP}){{1,3}})\s*[.]?\s*$"
+)
 _TITLED = re.compile(rf"\b(?P<run>{_TITLE}\s+{_CAP}(?:\s+(?:and\s+)?{_CAP}){{0,3}})")
 _NAMED = re.compile(rf"\b{_RUN}")
 _ORGANISATION = re.compile(
@@ -132,6 +138,9 @@ def _selves(text: str) -> Iterator[_Name]:
         if end <= start or (len(words) < 2 and not introduced) or _ORGANISATION.search(text[start:end]):
             continue
         yield _Name(text[start:end], start, end, "plaintiff", "the teller gives this name")
+    signed = _SIGNED.search(text, max(0, len(text) - 120))
+    if signed is not None and not _ORGANISATION.search(signed["run"]):
+        yield _Name(signed["run"], signed.start("run"), signed.end("run"), "plaintiff", "the name under the letter")
 
 
 def _titled(text: str) -> Iterator[_Name]:
@@ -162,7 +171,8 @@ def _others(text: str) -> Iterator[_Name]:
             yield _Name(name, start, end, "defendant", "an organisation in the story")
         elif _OTHER_SIDE.search(before) and (len(name.split()) > 1 or "landlord" in before or "boss" in before):
             yield _Name(name, start, end, "defendant", "introduced as the other side")
-        elif len(name.split()) in (2, 3) and "'" not in name:
+        # In a text that is all capitals, any two words look like a name.
+        elif len(name.split()) in (2, 3) and "'" not in name and not name.isupper():
             yield _Name(name, start, end, "defendant", "named in the story")
 
 

@@ -169,6 +169,19 @@ def test_parties_have_the_role_that_the_text_gives_them(text: str, expected: set
     assert {(party.name, party.role) for party in find_parties(text)} == expected
 
 
+def test_the_name_under_a_letter_is_the_tellers() -> None:
+    letter = "Mr. Cole of Halvorsen Mutual fired me. Respectfully,\nLeopold Amsel"
+
+    assert {(p.name, p.role) for p in find_parties(letter)} == {
+        ("Mr. Cole", "defendant"),
+        ("Leopold Amsel", "plaintiff"),
+    }
+
+
+def test_a_text_in_capitals_names_nobody_by_chance() -> None:
+    assert find_parties("HE TOOK MY DOOR. NO COURT, NO PAPER. THIS WAS WRONG.") == []
+
+
 @given(st.text(max_size=150))
 def test_no_party_is_invented(text: str) -> None:
     assert all(text[party.start : party.end] == party.name for party in find_parties(text))
