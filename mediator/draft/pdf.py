@@ -13,6 +13,7 @@ from mediator.draft.glyphs import in_words, what_is_lacking
 from mediator.draft.html import to_html
 from mediator.draft.model import Draft
 from mediator.draft.style import Style
+from mediator.draft.tagging import margins_as_artifacts
 from mediator.exceptions import SetupError
 
 __all__ = ["to_pdf"]
@@ -54,4 +55,6 @@ def _drawn(page: str) -> tuple[bytes, frozenset[str]]:
     document = weasyprint.HTML(string=page, url_fetcher=nothing).render(pdf_variant="pdf/ua-1")
     made = document.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identity)
     assert isinstance(made, bytes)
-    return made, frozenset(chr(point) for font in document.fonts.values() for point in font.missing)
+    return margins_as_artifacts(made), frozenset(
+        chr(point) for font in document.fonts.values() for point in font.missing
+    )
