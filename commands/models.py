@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backends.command_line import WRONG_USE
 from backends.terminal_text import on_one_line
 from commands.app import App
-from commands.failures import WRONG_USE
 from commands.output import as_json, json_option, table
 
 if TYPE_CHECKING:
