@@ -50,16 +50,17 @@ class Session:
         extract: Extract,
         session_id: str | None = None,
         *,
+        suffix: str | None = None,
         reader: Reader | None = None,
         seal: LineSeal | None = None,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        """Start a session, or go on with ``session_id``."""
+        """Start a session, whose id ends in ``suffix`` or by chance, or go on with ``session_id``."""
         path = None if session_id is None else folder / f"{_safe(session_id)}{_SUFFIX}"
         if path is not None and not path.is_file():
             known = ", ".join(session_ids(folder)[-3:]) if folder.is_dir() else ""
             raise NotFoundError(f'there is no session "{session_id}"' + (f"; the latest are {known}" if known else ""))
-        self.id = session_id or f"{clock():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        self.id = session_id or f"{clock():%Y%m%d-%H%M%S}-{suffix or secrets.token_hex(3)}"
         self._interview = interview
         self._extract = extract
         self._reader = reader
@@ -113,9 +114,18 @@ class Session:
             self._write("retold", {"piece": piece, "text": _worded(text)})
         return self.read()
 
-    def hear(self, text: str) -> None:
-        """Keep more of the story without reading it yet."""
-        self._write("story", {"text": _worded(text)})
+    def hear(self, text: str, once: str | None = None) -> None:
+        """Keep more of the story without reading it yet.
+
+        ``once`` names the sending: who sends again because no answer came adds nothing, and changes what was added
+        when the words are others by then.
+        """
+        with self._lock:
+            text, told = _worded(text), self.state.told_once
+            if once is None or once not in told:
+                self._write("story", {"text": text} if once is None else {"text": text, "once": once})
+            elif self.state.stories[told.index(once)] != text:
+                self._write("retold", {"piece": told.index(once), "text": text})
 
     def read(self) -> ClaimReport:
         """Read what was told and not read yet; what is told meanwhile is read too. Holds no lock while it reads."""
@@ -163,8 +173,13 @@ class Session:
                 case _:
                     return self._settle("skipped", "")
 
-    def answer_to(self, claim: str, element: str, text: str, kind: AnswerKind = "text") -> Step:
-        """Answer the question of that element, whatever is shown. It is on the disk before a backend reads it."""
+    def answer_to(
+        self, claim: str, element: str, text: str, kind: AnswerKind = "text", once: str | None = None
+    ) -> Step:
+        """Answer the question of that element, whatever is shown. It is on the disk before a backend reads it.
+
+        ``once`` names the sending, as in ``hear``: the same answer sent again is not a second answer.
+        """
         with self._lock:
             key = question_key(claim, element)
             step = self._interview.at(self.state, key)
@@ -172,7 +187,13 @@ class Session:
             asked = (claim, element) in self.state.answers or (report is not None and report.claim(claim) is not None)
             if not isinstance(step, Question) or not asked:
                 raise NotFoundError(f'there is no question "{key:.80}" in this case')
-            self._write("answer", {"claim": claim, "element": element, "answer": kind, "text": _whole(text)})
+            data = {"claim": claim, "element": element, "answer": kind, "text": _whole(text)}
+            before = self.state.answers.get((claim, element))
+            if once is not None:
+                if before is not None and (before.once, before.kind, before.text) == (once, kind, data["text"]):
+                    return self.step
+                data["once"] = once
+            self._write("answer", data)
             seq = self._log.events[-1].seq
         if self._reader is not None and kind == "text" and text.strip():
             reading = self._reader(step, text)  # no lock is held while a model reads

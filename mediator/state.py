@@ -69,6 +69,8 @@ class Answer:
     at: str = ""
     #: How many times the question was answered so far, this time included.
     times: int = 1
+    #: The sending that brought it, where a page or a program named it.
+    once: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class SessionState:
 
     stories: tuple[str, ...] = ()
     told_at: tuple[str, ...] = ()
+    #: The sending that brought each piece, where a page or a program named it.
+    told_once: tuple[str | None, ...] = ()
     report: ClaimReport | None = None
     #: The pieces of the story that ``report`` was made from.
     read: tuple[str, ...] = ()
@@ -129,6 +133,9 @@ class SessionState:
     smoothed: Mapping[str, Smoothed] = field(default_factory=dict)
     can_undo: bool = False
     can_redo: bool = False
+    #: The events by which the acts begin that undo and redo are about; -1: there is none.
+    undoes: int = -1
+    redoes: int = -1
     #: What was worked out of ``report`` already, shared by the states that have it. It follows from the rest.
     worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -165,7 +172,9 @@ class Fold:
         else:
             self._place(event)
             self.state = self._applied(self.state, event)
-        self.state = replace(self.state, can_undo=any(map(_is_act, self._acts)), can_redo=bool(self._undone))
+        undoes = next((act[0].seq for act in reversed(self._acts) if _is_act(act)), -1)
+        redoes = self._undone[-1][0].seq if self._undone else -1
+        self.state = replace(self.state, can_undo=undoes >= 0, can_redo=redoes >= 0, undoes=undoes, redoes=redoes)
         return self.state
 
     def _place(self, event: Event) -> None:
@@ -228,7 +237,12 @@ def _found(state: SessionState, event: Event, report: ClaimReport) -> SessionSta
 
 
 def _story(state: SessionState, event: Event) -> SessionState:
-    return replace(state, stories=(*state.stories, str(event.data["text"])), told_at=(*state.told_at, event.at))
+    return replace(
+        state,
+        stories=(*state.stories, str(event.data["text"])),
+        told_at=(*state.told_at, event.at),
+        told_once=(*state.told_once, event.data.get("once")),
+    )
 
 
 def _retold(state: SessionState, event: Event) -> SessionState:
@@ -243,7 +257,8 @@ def _answer(state: SessionState, event: Event) -> SessionState:
     key = (str(event.data["claim"]), str(event.data["element"]))
     before = state.answers.get(key)
     times = 1 if before is None else before.times + 1
-    answer = Answer(event.data["answer"], str(event.data.get("text", "")), event.seq, event.at, times)
+    data = event.data
+    answer = Answer(data["answer"], str(data.get("text", "")), event.seq, event.at, times, data.get("once"))
     return replace(_passed(state, question_key(*key)), answers={**state.answers, key: answer})
 
 

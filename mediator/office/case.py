@@ -23,6 +23,7 @@ from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError
 from mediator.interview import Progress
 from mediator.office.bells import News
 from mediator.office.records import CaseFile, CaseInfo, checked_title, info_of, read_case_file, write_case_file
+from mediator.office.sending import checked_once
 from mediator.session import Session
 from mediator.state import AnswerKind, SessionState, evidence_key, fold
 from mediator.steps import Step
@@ -110,12 +111,18 @@ class Case:
 
     # -- the interview
 
-    def tell(self, text: str) -> None:
-        """Add to the story. The words are on the disk when this returns; ``reading`` tells that they are being read."""
+    def tell(self, text: str, *, once: str | None = None) -> None:
+        """Add to the story. The words are on the disk when this returns; ``reading`` tells that they are being read.
+
+        ``once`` names the sending: words that are sent again because no answer came are not told twice.
+        """
+        once = checked_once(once)
         with self._at() as session:
-            if len(session.state.story) + len(text) > MAX_STORY:
+            state = session.state
+            before = state.stories[state.told_once.index(once)] if once and once in state.told_once else ""
+            if len(state.story) - len(before) + len(text) > MAX_STORY:
                 raise MediatorError(f"the story is longer than {MAX_STORY} characters; hand in long papers as evidence")
-            session.hear(text)
+            session.hear(text, once)
         self._changed()
         self._read()
 
@@ -129,7 +136,8 @@ class Case:
                 raise NotFoundError(f"the story has {len(stories)} pieces and no piece {piece}")
             if len(session.state.story) - len(stories[piece]) + len(text) > MAX_STORY:
                 raise MediatorError(f"the story is longer than {MAX_STORY} characters; hand in long papers as evidence")
-            session.import_events("retold", {"piece": piece, "text": _writable(text)})
+            if stories[piece] != _writable(text):
+                session.import_events("retold", {"piece": piece, "text": _writable(text)})
         self._changed()
         self._read()
 
@@ -151,17 +159,17 @@ class Case:
         """Read what is still unread once more, after a failure."""
         self._read()
 
-    def answer(self, claim: str, element: str, text: str) -> Step:
-        """Answer that question, whichever is shown now: a page may be older than the case."""
+    def answer(self, claim: str, element: str, text: str, *, once: str | None = None) -> Step:
+        """Answer that question, whichever is shown now: a page may be older than the case. ``once``: see ``tell``."""
         if not text.strip():
             raise MediatorError("the answer is empty; write it, or say that you do not know")
         if len(text) > MAX_ANSWER:
             raise MediatorError(f"the answer is longer than {MAX_ANSWER} characters; hand in long papers as evidence")
-        return self._settle(claim, element, "text", text)
+        return self._settle(claim, element, "text", text, once)
 
-    def unknown(self, claim: str, element: str) -> Step:
+    def unknown(self, claim: str, element: str, *, once: str | None = None) -> Step:
         """The person does not know."""
-        return self._settle(claim, element, "unknown", "")
+        return self._settle(claim, element, "unknown", "", once)
 
     def skip(self, key: str) -> Step:
         """The person does not want to answer the step that is shown; an answer given before stays."""
@@ -195,17 +203,13 @@ class Case:
         """Show an earlier question again."""
         return self._do(lambda session: session.edit(claim, element))
 
-    def undo(self) -> Step:
-        """Take back the last thing that the person did."""
-        step = self._do(Session.undo)
-        self._read_if_unread()
-        return step
+    def undo(self, act: int | None = None) -> Step:
+        """Take back the last thing that the person did; StepChangedError when that is not ``act`` any more."""
+        return self._turn(Session.undo, act, lambda state: state.undoes)
 
-    def redo(self) -> Step:
-        """Do again what was taken back last."""
-        step = self._do(Session.redo)
-        self._read_if_unread()
-        return step
+    def redo(self, act: int | None = None) -> Step:
+        """Do again what was taken back last; StepChangedError when that is not ``act`` any more."""
+        return self._turn(Session.redo, act, lambda state: state.redoes)
 
     @property
     def step(self) -> Step:
@@ -248,14 +252,20 @@ class Case:
         claim: str | None = None,
         element: str | None = None,
     ) -> EvidenceRecord:
-        """Keep what the stream holds, for that element of that claim or for none in particular yet."""
+        """Keep what the stream holds, for that element of that claim or for none in particular yet.
+
+        The same bytes sent to the same case under the same name and words again are what was kept the first time.
+        """
         if claim is not None or element is not None:
             self._element(claim or "", element or "")
-        record = self._evidence.add(
+        record, new = self._evidence.add(
             source, case_id=self.id, type=type, file_name=file_name, description=description, claim=claim,
             element=element,
         )  # fmt: skip
-        self._do(lambda session: session.add_exhibit(_exhibit(record)))
+        if new:
+            self._do(lambda session: session.add_exhibit(_exhibit(record)))
+        else:
+            self._note_forgotten((record,))
         return record
 
     def evidence(self) -> tuple[EvidenceRecord, ...]:
@@ -360,13 +370,26 @@ class Case:
 
         return self._do(acted)
 
-    def _settle(self, claim: str, element: str, kind: AnswerKind, text: str) -> Step:
+    def _turn(self, turn: Callable[[Session], Step], act: int | None, now: Callable[[SessionState], int]) -> Step:
+        """Undo or redo: sent twice by a page, it must not take two acts."""
+
+        def turned(session: Session) -> Step:
+            if act is not None and now(session.state) != act:
+                raise StepChangedError("the case went on since this was shown; look at it again and repeat")
+            return turn(session)
+
+        step = self._do(turned)
+        self._read_if_unread()
+        return step
+
+    def _settle(self, claim: str, element: str, kind: AnswerKind, text: str, once: str | None) -> Step:
+        once = checked_once(once)
         # A model may read the answer after it is kept: nobody else waits for that.
         with self._office.desk.beside(self._place) as session:
             report = session.state.report
             if report is None or report.claim(claim) is None:
                 raise NotFoundError(f'there is no question "{claim:.60}/{element:.60}" in this case')
-            step = session.answer_to(claim, element, text, kind)
+            step = session.answer_to(claim, element, text, kind, once)
         self._changed()
         return step
 

@@ -10,6 +10,7 @@ from mediator.interview import Interview
 from mediator.office.case import Case
 from mediator.office.preferences import chosen_engine, write_engine
 from mediator.office.records import CaseFile, CaseInfo, checked_title, write_case_file
+from mediator.office.sending import case_suffix, checked_once
 from mediator.session import Session, session_ids
 
 if TYPE_CHECKING:
@@ -37,15 +38,27 @@ class CaseBook:
         infos = [self.open(case_id).info for case_id in reversed(session_ids(self._sessions))]
         return tuple(info for info in infos if info.archived == archived)
 
-    def create(self, title: str = "") -> Case:
-        """Begin a case."""
+    def create(self, title: str = "", *, once: str | None = None) -> Case:
+        """Begin a case; the one that was begun already when ``once`` names a sending that came before."""
         self._sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seal = self._office.seal
-        session = Session(self._sessions, Interview(self._office.taxonomy), _reads_nothing, seal=seal)
-        session.close()
-        if checked_title(title):
-            write_case_file(self._sessions / f"{session.id}.case.json", CaseFile(title=checked_title(title)), seal)
-        return self.open(session.id)
+        title, suffix, seal = checked_title(title), case_suffix(checked_once(once)), self._office.seal
+        with self._office.beginning:
+            begun = self._begun(suffix)
+            if begun is None:
+                interview = Interview(self._office.taxonomy)
+                session = Session(self._sessions, interview, _reads_nothing, suffix=suffix, seal=seal)
+                session.close()
+                begun = session.id
+            sidecar = self._sessions / f"{begun}.case.json"
+            if title and not sidecar.exists():
+                write_case_file(sidecar, CaseFile(title=title), seal)
+        return self.open(begun)
+
+    def _begun(self, suffix: str | None) -> str | None:
+        if suffix is None:
+            return None
+        ids = (path.name.partition(".")[0] for path in self._sessions.glob(f"*-{suffix}.session.jsonl"))
+        return next(ids, None)
 
     def open(self, case_id: str) -> Case:
         """The case of that id; NotFoundError when this person has none, whoever else has."""

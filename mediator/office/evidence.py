@@ -6,7 +6,10 @@ and what belongs to another is told in the same words as what is not there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
 from mediator.exceptions import NotFoundError
@@ -16,15 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["OwnEvidence"]
 
+#: What is said about a file: case, type, name, words, claim, element.
+_About = tuple[str, str, str | None, str | None, str | None, str | None]
+_PIECE = 2**20
 _REMOVED = "the case was deleted by its owner"
 
 
 class OwnEvidence:
-    """The evidence of ``owner``. ``store`` opens the store when it is needed."""
+    """The evidence of ``owner``. ``store`` opens the store when it is needed; ``turns`` are shared by all of them."""
 
-    def __init__(self, store: Callable[[], EvidenceStore], owner: str) -> None:
+    def __init__(self, store: Callable[[], EvidenceStore], owner: str, turns: Sequence[Lock]) -> None:
         self._store = store
         self._owner = owner
+        self._turns = turns
 
     def all(self, *, case_id: str | None = None, cid: str | None = None) -> tuple[EvidenceRecord, ...]:
         """What this person handed in, oldest first: all of it, or that of one case, or what has that CID."""
@@ -59,18 +66,41 @@ class OwnEvidence:
         description: str | None,
         claim: str | None,
         element: str | None,
-    ) -> EvidenceRecord:
-        """Keep what the stream holds; it is on the disk when this returns."""
-        return self._own_store().submit(
-            source,
-            type=type,
-            owner=self._owner,
-            complaint=case_id,
-            claim_type=claim,
-            element=element,
-            description=description,
-            file_name=file_name,
-        )
+    ) -> tuple[EvidenceRecord, bool]:
+        """Keep what the stream holds; it is on the disk when this returns. False: the case has just that already."""
+        about = (case_id, type, file_name, description, claim, element)
+        with self._one_at_a_time(about):
+            before = self._same(source, about)
+            if before is not None:
+                return before, False
+            record = self._own_store().submit(
+                source,
+                type=type,
+                owner=self._owner,
+                complaint=case_id,
+                claim_type=claim,
+                element=element,
+                description=description,
+                file_name=file_name,
+            )
+        return record, True
+
+    def _same(self, source: BinaryIO, about: _About) -> EvidenceRecord | None:
+        """What was handed in with the same words and holds the same bytes."""
+        if not source.seekable():
+            return None
+        records = [record for record in self.all(case_id=about[0]) if _about(record) == about]
+        start = source.tell()
+        size = source.seek(0, io.SEEK_END) - start
+        source.seek(start)
+        records = [record for record in records if record.size == size]
+        if not records:
+            return None
+        digest = hashlib.sha256()
+        while piece := source.read(_PIECE):
+            digest.update(piece)
+        source.seek(start)
+        return next((record for record in records if record.sha256 == digest.hexdigest()), None)
 
     def holds(self, case_id: str) -> tuple[str, ...]:
         """Why nothing of this case may be removed: the reasons of the legal holds that cover any of it."""
@@ -82,6 +112,10 @@ class OwnEvidence:
         for record in records:
             self._own_store().remove(record.submission_id, _REMOVED)
         return len(records)
+
+    def _one_at_a_time(self, about: _About) -> Lock:
+        """The same file may come twice at once; others seldom wait for it."""
+        return self._turns[hash((self._owner, about)) % len(self._turns)]
 
     def _own_store(self) -> EvidenceStore:
         """The store as this person uses it: the custody log names them."""
@@ -96,3 +130,9 @@ class OwnEvidence:
         covered |= {("submission", record.submission_id) for record in records}
         covered |= {("content", record.cid) for record in records}
         yield from (hold.reason for hold in in_force if (hold.scope, hold.target) in covered)
+
+
+def _about(record: EvidenceRecord) -> _About:
+    return (
+        record.complaint or "", record.type, record.file_name, record.description, record.claim_type, record.element
+    )  # fmt: skip

@@ -69,6 +69,8 @@ class Office:
         self.taxonomy = load_taxonomy()
         self.bells = Bells()
         self.readings = Readings(readers)
+        #: Held while a case is begun, so that one sending begins one.
+        self.beginning = threading.Lock()
         self.desk = Desk(self._open_session, idle_seconds=idle_seconds)
         self._interview = Interview(self.taxonomy)
         self._engines = Engines(
@@ -81,6 +83,7 @@ class Office:
         self._seal: LineSeal | None = None
         self._scorer: Scorer | None = None
         self._lock = threading.Lock()
+        self._turns = tuple(threading.Lock() for _ in range(64))
         self._to_sweep = False
 
     def person(self, owner: str) -> CaseBook:
@@ -128,7 +131,7 @@ class Office:
 
     def evidence_of(self, owner: str) -> OwnEvidence:
         """That person's part of the evidence store."""
-        return OwnEvidence(self._evidence_store, owner)
+        return OwnEvidence(self._evidence_store, owner, self._turns)
 
     def sweep_later(self) -> None:
         """Blocks that nobody needs any more are removed at the next ``tidy``."""

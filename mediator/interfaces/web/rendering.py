@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,11 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     return _environment().get_template(template).render(values)
 
 
+def _once() -> Markup:
+    """For a form that adds something: the name of its sending, so that sending it again adds nothing more."""
+    return Markup('<input type="hidden" name="once" value="{}">').format(secrets.token_urlsafe(12))
+
+
 def page(
     request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
@@ -49,6 +55,7 @@ def page(
         "person": getattr(request.state, "person", None),
         "look": read_look(request.cookies.get(COOKIE)),
         "token": Markup('<input type="hidden" name="csrf_token" value="{}">').format(csrf),
+        "once": _once,
         "here": "",
     }
     return HTMLResponse(render(template, common | values), status, dict(headers or {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from starlette.requests import Request
 
 from mediator.draft import Details
@@ -46,6 +46,17 @@ def _case(case_id: CaseId, book: Annotated[CaseBook, Depends(_book)]) -> Case:
 Book = Annotated[CaseBook, Depends(_book)]
 OpenCase = Annotated[Case, Depends(_case)]
 
+#: A program that got no answer sends the same request again, and nothing is there twice.
+Once = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=100,
+        pattern="^[!-~]+$",
+        description="A name for this sending, new for each: sent again with the same name, it adds nothing more.",
+    ),
+]
+
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The draft as a file.",
@@ -73,9 +84,9 @@ def case_routes() -> APIRouter:
         return CaseList(cases=[CaseOut.of(info) for info in book.cases(archived=archived)])
 
     @routes.post("/cases", status_code=201, tags=["cases"])
-    def create_case(book: Book, body: CaseIn, response: Response) -> CaseOut:
+    def create_case(book: Book, body: CaseIn, response: Response, once: Once = None) -> CaseOut:
         """Begin a case."""
-        info = book.create(body.title).info
+        info = book.create(body.title, once=once).info
         response.headers["Location"] = f"/api/v1/cases/{info.id}"
         return CaseOut.of(info)
 
@@ -114,9 +125,9 @@ def case_routes() -> APIRouter:
         return case.view().story
 
     @routes.post("/cases/{case_id}/story", status_code=202, tags=["story"])
-    def tell(case: OpenCase, body: StoryIn) -> ReadingOut:
+    def tell(case: OpenCase, body: StoryIn, once: Once = None) -> ReadingOut:
         """Add to the story. It is on the disk when this answers, and read after that; the events tell when."""
-        case.tell(body.text)
+        case.tell(body.text, once=once)
         return ReadingOut(reading=True)
 
     @routes.put("/cases/{case_id}/story/{piece}", status_code=202, tags=["story"])
@@ -149,12 +160,12 @@ def case_routes() -> APIRouter:
         return case.view().step
 
     @routes.post("/cases/{case_id}/answers", tags=["interview"])
-    def answer(case: OpenCase, body: AnswerIn) -> StepView:
+    def answer(case: OpenCase, body: AnswerIn, once: Once = None) -> StepView:
         """Answer a question, whichever is shown now; returns the next step."""
         if body.text is None:
-            case.unknown(body.claim, body.element)
+            case.unknown(body.claim, body.element, once=once)
         else:
-            case.answer(body.claim, body.element, body.text)
+            case.answer(body.claim, body.element, body.text, once=once)
         return case.view().step
 
     @routes.post("/cases/{case_id}/actions", tags=["interview"])

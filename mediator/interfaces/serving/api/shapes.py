@@ -178,7 +178,7 @@ class LinkIn(_In):
 
 
 class EvidenceOut(_Out):
-    """One submission. The same bytes handed in twice are two submissions with one CID."""
+    """One submission. The same bytes sent again with the same name and words are the same submission."""
 
     submission_id: str
     cid: str

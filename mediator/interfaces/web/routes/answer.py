@@ -35,13 +35,14 @@ def answer(
     element: Annotated[str, Form()] = "",
     text: Annotated[str, Form()] = "",
     choice: Annotated[str, Form()] = "",
+    once: Annotated[str, Form()] = "",
 ) -> Response:
     """What the person did with the step that the page showed, which may be older than the case."""
     here = visit(request, case_id)
     case = here.case
     acts: dict[str, Callable[[], object]] = {
-        "save": lambda: case.answer(claim, element, text),
-        "unknown": lambda: case.unknown(claim, element),
+        "save": lambda: case.answer(claim, element, text, once=once),
+        "unknown": lambda: case.unknown(claim, element, once=once),
         "skip": lambda: case.skip(key),
         "choose": lambda: case.choose(key, choice),
         "none": lambda: case.no_evidence(claim, element),
@@ -85,7 +86,6 @@ def _page(here: Visit, *, unsent: str = "", said: Said | None = None, status: in
         label=next((c.label for c in view.matrix if (c.claim, c.element) == (step.claim, step.element)), ""),
         can_go_back="back" in step.commands,
         looking_back=here.case.looking_back,
-        can_undo=view.can_undo,
         progress=view.progress,
         answers=given_answers(view),
         show_url=here.address("show"),

@@ -37,9 +37,9 @@ def cases(request: Request) -> Response:
 
 
 @router.post("/cases")
-def create(request: Request, title: Annotated[str, Form()] = "") -> Response:
-    """Begin a case."""
-    return go(Address(book_of(request).create(title).id)("tell"))
+def create(request: Request, title: Annotated[str, Form()] = "", once: Annotated[str, Form()] = "") -> Response:
+    """Begin a case; one, however often the form is sent."""
+    return go(Address(book_of(request).create(title, once=once).id)("tell"))
 
 
 @router.get("/cases/{case_id}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError
+from mediator.exceptions import MediatorError, NotFoundError, NothingToReadError, StepChangedError
 from mediator.interfaces.serving import book_of
 from mediator.interfaces.web.highlights import mark_claims
 from mediator.interfaces.web.routes.visit import PageRoute, Said, Visit, go, refused, visit
@@ -32,11 +33,13 @@ def read_story(request: Request, case_id: str) -> Response:
 
 
 @router.post("/cases/{case_id}/tell")
-def tell(request: Request, case_id: str, story: Annotated[str, Form()] = "") -> Response:
-    """Add to the story."""
+def tell(
+    request: Request, case_id: str, story: Annotated[str, Form()] = "", once: Annotated[str, Form()] = ""
+) -> Response:
+    """Add to the story; what is sent again because no answer came is not added twice."""
     here = visit(request, case_id)
     try:
-        here.case.tell(story)
+        here.case.tell(story, once=once)
     except NotFoundError:
         raise
     except MediatorError as error:
@@ -62,11 +65,17 @@ def retell(
 
 
 @router.post("/cases/{case_id}/undo")
-def undo(request: Request, case_id: str) -> Response:
+def undo(request: Request, case_id: str, act: Annotated[int | None, Form()] = None) -> Response:
     """Take back the last thing, and show where that leads."""
     here = visit(request, case_id)
-    here.case.undo()
-    return go(here.address("answer" if here.case.view().answers else "tell"), "undone")
+    return _turned(here, lambda: here.case.undo(act), "undone")
+
+
+@router.post("/cases/{case_id}/redo")
+def redo(request: Request, case_id: str, act: Annotated[int | None, Form()] = None) -> Response:
+    """Do again what was taken back last."""
+    here = visit(request, case_id)
+    return _turned(here, lambda: here.case.redo(act), "redone")
 
 
 @router.post("/cases/{case_id}/read")
@@ -94,6 +103,14 @@ def glance(request: Request, text: Annotated[str, Form()] = "") -> Response:
     return JSONResponse(shown.glance(report))
 
 
+def _turned(here: Visit, turn: Callable[[], object], did: str) -> Response:
+    try:
+        turn()
+    except StepChangedError:
+        did = "moved"
+    return go(here.address("answer" if here.case.view().answers else "tell"), did)
+
+
 def _page(here: Visit, *, unsent: str = "", said: Said | None = None, status: int = 200) -> Response:
     view = here.view
     return here.page(
@@ -112,7 +129,6 @@ def _page(here: Visit, *, unsent: str = "", said: Said | None = None, status: in
         warnings=view.warnings,
         ignored=view.story.set_aside,
         end=view.step if view.step.end in ("no_claim", "refer") else None,
-        can_undo=view.can_undo,
         reader=reader_of(here.office, here.book),
         trouble=here.case.reading_failure,
         next_url=here.address("answer"),

@@ -32,6 +32,7 @@ SAYINGS: Mapping[str, tuple[str, str]] = {
     "saved": ("good", "Saved."),
     "chosen": ("good", "From now on this one reads your words."),
     "undone": ("", "The last thing you did is taken back."),
+    "redone": ("", "What you had taken back is there again."),
     "retold": ("good", "Your story is changed. Your answers and files stay."),
     "moved": ("warn", "The case went on since that page was shown, so nothing was changed. This is the next step now."),
     "nofile": ("bad", "No file was chosen. Choose one, then add it."),
@@ -95,6 +96,7 @@ class Visit:
 
     def page(self, template: str, here: str, *, status: int = 200, said: Said | None = None, **values: Any) -> Response:
         """A page of the case in its frame."""
+        state = self.case.state
         common: dict[str, Any] = {
             "case": self.case.info,
             "steps": step_links(self.address, here, self.view),
@@ -107,6 +109,9 @@ class Visit:
             "evidence_url": self.address("evidence"),
             "draft_url": self.address("draft"),
             "undo_url": self.address("undo"),
+            "redo_url": self.address("redo"),
+            "undoes": state.undoes,
+            "redoes": state.redoes,
             "reading_url": self.address("reading"),
         }
         return page(self.request, template, status=status, **(common | values))
