@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         MalformedResponseError,
         ModelNotFoundError,
         PermissionDeniedError,
+        PrivacyError,
         ProviderUnavailableError,
         RateLimitError,
     )
@@ -51,6 +52,7 @@ __all__ = [
     "ModelNotFoundError",
     "OpenAIBackend",
     "PermissionDeniedError",
+    "PrivacyError",
     "ProviderUnavailableError",
     "RateLimitError",
     "Usage",

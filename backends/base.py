@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast
 
 from backends._loop import LoopThread
-from backends.exceptions import BackendError, BatchError, ConfigurationError, InvalidRequestError
+from backends.exceptions import BackendError, BatchError, ConfigurationError, InvalidRequestError, PrivacyError
 from backends.options import SAMPLING_OPTIONS, check_options
 from backends.types import Completion, Health, Message, Prompt, Request, StreamItem
 
@@ -197,7 +197,7 @@ class Backend(abc.ABC):
     def _request(self, prompt: Prompt, options: Mapping[str, Any]) -> Request:
         """Check the call, add the constructor's options, set the deadline."""
         if self.privacy == "local_only" and not self.local:
-            raise ConfigurationError(
+            raise PrivacyError(
                 "this backend sends text off the machine and privacy is local_only; choose a local backend",
                 provider=self.id,
             )

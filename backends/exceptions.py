@@ -2,6 +2,7 @@
 
     BackendError
     ├── ConfigurationError           the settings cannot work as they stand
+    │   └── PrivacyError             text would leave the machine and privacy is local_only
     ├── AuthenticationError          no key, or a key that is refused (HTTP 401)
     ├── PermissionDeniedError        the key is good, the thing is not allowed (HTTP 403)
     ├── RateLimitError               too many requests, or no quota left (HTTP 429); ``retry_after``
@@ -41,6 +42,7 @@ __all__ = [
     "MalformedResponseError",
     "ModelNotFoundError",
     "PermissionDeniedError",
+    "PrivacyError",
     "ProviderUnavailableError",
     "RateLimitError",
     "redact",
@@ -112,6 +114,10 @@ def _rebuild(kind: type[BackendError], args: tuple[Any, ...], state: dict[str, A
 
 class ConfigurationError(BackendError):
     """The settings cannot work as they stand."""
+
+
+class PrivacyError(ConfigurationError):
+    """Text would leave the machine, and privacy is local_only. Nothing was sent."""
 
 
 class AuthenticationError(BackendError):

@@ -14,13 +14,13 @@ PUBLIC = {
         AllProvidersFailedError Attempt AuthenticationError Backend BackendError BackendTimeoutError BatchError
         BudgetExceededError Completion ConfigurationError ContentFilteredError ContextLengthError Health
         HuggingFaceBackend InvalidRequestError LLMRouterBackend MalformedResponseError ModelNotFoundError OpenAIBackend
-        PermissionDeniedError ProviderUnavailableError RateLimitError Usage WorkstationBackend""",
+        PermissionDeniedError PrivacyError ProviderUnavailableError RateLimitError Usage WorkstationBackend""",
     "backends.base": "AsyncBackend Backend ThreadedBackend check_messages",
     "backends.exceptions": """
         AllProvidersFailedError AuthenticationError BackendError BackendTimeoutError BatchError
         BudgetExceededError ConfigurationError ContentFilteredError ContextLengthError InvalidRequestError
-        MalformedResponseError ModelNotFoundError PermissionDeniedError ProviderUnavailableError RateLimitError
-        redact""",
+        MalformedResponseError ModelNotFoundError PermissionDeniedError PrivacyError ProviderUnavailableError
+        RateLimitError redact""",
     "backends.openaibackend": "OpenAIBackend",
     "backends.llm_router": """Availability ProviderContext ProviderInfo ProviderSpec RouterDeps acomplete_text
         agenerate_text astream_text clear_llm_router_caches complete_text generate_text get_default_router_deps

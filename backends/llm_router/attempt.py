@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from backends.base import Backend, ThreadedBackend
-from backends.exceptions import BackendError, ConfigurationError, RateLimitError
+from backends.exceptions import BackendError, PrivacyError, RateLimitError
 from backends.llm_router.breaker import CircuitBreaker
 from backends.llm_router.cache import mark_cached
 from backends.llm_router.cache_key import response_document
@@ -242,7 +242,7 @@ class Attempter:
     def _allowed(self, instance: Instance, candidate: Candidate, call: Call) -> Backend:
         """The instance's backend, unless it would send text away that has to stay."""
         if call.local_only and not (candidate.found.spec.local or instance.backend.local):
-            raise ConfigurationError(
+            raise PrivacyError(
                 "it sends text off the machine and privacy is local_only; choose a local provider",
                 provider=candidate.name,
             )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from backends.exceptions import ConfigurationError
 from backends.llm_router.aliases import canonical_name
 from backends.llm_router.cache_key import KeyMaker
-from backends.llm_router.settings import VARIABLES, flag, names_of, read
+from backends.llm_router.settings import VARIABLES, flag, names_of, read, set_by
 
 __all__ = ["Environment", "EnvironmentSettings"]
 
@@ -86,7 +86,7 @@ def _parse(env: Mapping[str, str], generation: int) -> EnvironmentSettings:
     provider = read(env, "LLM_PROVIDER")
     privacy = read(env, "LLM_PRIVACY")
     if privacy not in (None, "local_only"):
-        raise ConfigurationError(f'LLM_PRIVACY must be "local_only" or unset, not {privacy!r}')
+        raise ConfigurationError(f'{set_by(env, "LLM_PRIVACY")} must be "local_only" or unset, not {privacy!r}')
     fallbacks = (read(env, "LLM_FALLBACK_PROVIDERS") or "").split(",")
     return EnvironmentSettings(
         generation=generation,
@@ -113,7 +113,7 @@ def _parse(env: Mapping[str, str], generation: int) -> EnvironmentSettings:
 def _whole(env: Mapping[str, str], name: str) -> int:
     value = read(env, name) or VARIABLES[name].default
     if not value.isdecimal():
-        raise ConfigurationError(f"{name} must be a whole number, 0 or more, not {value!r}")
+        raise ConfigurationError(f"{set_by(env, name)} must be a whole number, 0 or more, not {value!r}")
     return int(value)
 
 
@@ -124,5 +124,5 @@ def _seconds(env: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         seconds = -1.0
     if seconds is not None and not 0 < seconds < float("inf"):
-        raise ConfigurationError(f"{name} must be a number of seconds above 0, not {value!r}")
+        raise ConfigurationError(f"{set_by(env, name)} must be a number of seconds above 0, not {value!r}")
     return seconds

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from backends.exceptions import BackendError, ConfigurationError, ProviderUnavailableError
+from backends.exceptions import BackendError, PrivacyError, ProviderUnavailableError
 from backends.llm_router.deps import RouterDeps
 from backends.llm_router.environment import EnvironmentSettings
 from backends.llm_router.instances import cache_identity, fingerprint
@@ -185,7 +185,7 @@ def _refuse_remote(candidate: Candidate, route: Route, deps: RouterDeps) -> None
     except BackendError:
         local = False  # it cannot even be made; what it cannot prove is not so
     if not local:
-        raise ConfigurationError(
+        raise PrivacyError(
             f'"{candidate.name}" sends text off the machine and privacy is local_only; choose a local provider',
             provider=route.owner,
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from backends.exceptions import ConfigurationError
 
-__all__ = ["MODEL_VARIABLES", "PREFIXES", "VARIABLES", "Variable", "flag", "names_of", "read"]
+__all__ = ["MODEL_VARIABLES", "PREFIXES", "VARIABLES", "Variable", "flag", "names_of", "read", "set_by"]
 
 #: First found wins.
 PREFIXES = ("COMPLAINT_GENERATOR_", "IPFS_KIT_", "IPFS_ACCELERATE_PY_", "IPFS_DATASETS_PY_")
@@ -146,11 +146,15 @@ def read(env: Mapping[str, str], name: str) -> str | None:
     return None
 
 
+def set_by(env: Mapping[str, str], name: str) -> str:
+    """The variable that ``read`` found the setting in; its plain name when none is set."""
+    return next((full for full in _NAMES[name] if env.get(full, "").strip()), name)
+
+
 def flag(env: Mapping[str, str], name: str) -> bool:
     """``read`` for a switch: 1/true/yes/on or 0/false/no/off."""
     value = read(env, name)
     word = (VARIABLES[name].default if value is None else value).lower()
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
-    found = next(full for full in _NAMES[name] if env.get(full, "").strip())
-    raise ConfigurationError(f"{found} must be 1 or 0, not {value!r}")
+    raise ConfigurationError(f"{set_by(env, name)} must be 1 or 0, not {value!r}")

@@ -17,6 +17,7 @@ from backends.exceptions import (
     MalformedResponseError,
     ModelNotFoundError,
     PermissionDeniedError,
+    PrivacyError,
     ProviderUnavailableError,
     RateLimitError,
     redact,
@@ -46,6 +47,7 @@ _STATUS: tuple[tuple[type[BackendError], int], ...] = (
     (BackendTimeoutError, 504),
     (MalformedResponseError, 502),
     (ProviderUnavailableError, 503),
+    (PrivacyError, 403),
     (ConfigurationError, 500),
 )
 _OPENAI_TYPE = {

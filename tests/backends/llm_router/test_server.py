@@ -439,7 +439,7 @@ def test_privacy_holds_through_the_server():
     deps = make_deps({"OPENAI_API_KEY": "sk-none-of-this-leaves"})
     with running(create_app(deps, privacy="local_only")) as address:
         answer = httpx.post(f"{address}/api/v0/ai/llm/generate", json={"prompt": "x", "provider": "openai"})
-    assert answer.status_code == 500
+    assert answer.status_code == 403
     assert "local_only" in answer.json()["detail"]
 
 

@@ -87,6 +87,12 @@ def test_a_value_that_makes_no_sense_is_refused(variable: str, value: str) -> No
         Environment({f"COMPLAINT_GENERATOR_{variable}": value}).settings()
 
 
+@pytest.mark.parametrize("variable", ["ROUTER_CACHE_MAX_ENTRIES", "LLM_TIMEOUT", "LLM_PRIVACY"])
+def test_a_refusal_names_the_variable_that_was_set(variable: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"IPFS_ACCELERATE_PY_{variable} must"):
+        Environment({f"IPFS_ACCELERATE_PY_{variable}": "nonsense"}).settings()
+
+
 def test_a_variable_that_is_set_between_calls_is_seen() -> None:
     variables: dict[str, str] = {}
     environment = Environment(variables)
