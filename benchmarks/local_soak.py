@@ -2,8 +2,9 @@
 
     python -m benchmarks.local_soak [--seconds 3600]
 
-A line a minute: calls, errors that were meant, resident memory. Memory is flat when the last third holds no
-more than 5 % and 16 MB above the first third after the warm-up; otherwise the exit code is 1.
+Every kind of call first happens once, and prompts that fill the context: memory that llama.cpp reserves counts as
+resident only once it was written to. Then a line a minute: calls, errors that were meant, resident memory. Memory is
+flat when the last third holds no more than 5 % and 16 MB above the first third; otherwise the exit code is 1.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from backends.workstation import WorkstationBackend
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string", "maxLength": 20}}}
 CALLERS = 6
+KINDS = 7
 
 
 @dataclass
@@ -44,26 +46,27 @@ class Soak:
 
 
 def soak(backend: WorkstationBackend, go_on: Callable[[Soak], bool], seed: int = 0) -> Soak:
-    """Rounds of concurrent calls until ``go_on`` says no; the first two rounds warm up."""
-    state, chance, round_number = Soak(), random.Random(seed), 0
+    """Rounds of concurrent calls, after those that warm up, until ``go_on`` says no."""
+    state, chance = Soak(), random.Random(seed)
     with ThreadPoolExecutor(CALLERS) as pool:
+        list(pool.map(lambda kind: _one_call(backend, random.Random(kind), kind), range(KINDS)))
+        list(pool.map(lambda number: backend.generate(f"{number} word" * 300, max_tokens=2), range(CALLERS)))
+        state.memory.append(resident_memory())
         while go_on(state):
             seeds = [chance.getrandbits(32) for _ in range(CALLERS)]
             for failed in pool.map(lambda one: _one_call(backend, random.Random(one)), seeds):
                 state.calls += 1
                 state.errors += failed
-            round_number += 1
-            if round_number > 2:
-                state.memory.append(resident_memory())
+            state.memory.append(resident_memory())
     return state
 
 
-def _one_call(backend: WorkstationBackend, chance: random.Random) -> bool:
-    """One call of a random kind; True when it ended in an error of ours."""
+def _one_call(backend: WorkstationBackend, chance: random.Random, kind: int | None = None) -> bool:
+    """One call of a kind, a random one when none is said; True when it ended in an error of ours."""
     words = " ".join(
         chance.choice(["rent", "boss", "paid", "never", "court", "é", "\0"]) for _ in range(chance.randrange(60))
     )
-    kind = chance.randrange(7)
+    kind = chance.randrange(KINDS) if kind is None else kind
     try:
         if kind == 0:
             stream = backend.stream(words, max_tokens=40)

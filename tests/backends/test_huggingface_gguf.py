@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
 from backends.huggingface import HuggingFaceBackend
 from backends.local.packaged_models import packaged_gguf
 from backends.local.shared import SharedModels
 from backends.workstation import WorkstationBackend
+from tests.backends.local.schemas import schemas
 
 pytestmark = pytest.mark.slow
 
@@ -82,6 +88,51 @@ def test_a_document_is_held_to_its_schema(backend: HuggingFaceBackend) -> None:
     found = backend.generate_json("Anna, 34, works as a nurse.", Person, max_tokens=80)
 
     assert found == Person(name="Anna", age=34, job="nurse")
+
+
+@settings(max_examples=1, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(st.lists(schemas(), min_size=4, max_size=4))
+def test_random_schemas_hold_on_the_embedded_model(backend: HuggingFaceBackend, asked: list[Any]) -> None:
+    """The schemas that the other engine decodes by hundreds (``make test-long``)."""
+    for seed, schema in enumerate(asked):
+        completion = backend.complete("Give me JSON.", json_schema=schema, temperature=1.2, seed=seed, max_tokens=400)
+        Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(
+            json.loads(completion.text)
+        )
+
+
+@pytest.mark.parametrize(
+    ("schema", "fits"),
+    [
+        ({"type": "string", "pattern": "^[A-Z]{2}-[0-9]{3}$"}, r"[A-Z]{2}-[0-9]{3}"),
+        (
+            {"type": "integer", "multipleOf": 7, "minimum": 1, "maximum": 99},
+            r"7|14|21|28|35|42|49|56|63|70|77|84|91|98",
+        ),
+    ],
+)
+def test_patterns_and_multiples_hold_on_both_engines(
+    backend: HuggingFaceBackend, schema: dict[str, Any], fits: str
+) -> None:
+    with WorkstationBackend(temperature=1.2, seed=1, max_tokens=40, timeout=250) as other:
+        texts = [
+            str(json.loads(one.generate("JSON, please.", json_schema=schema, temperature=1.2, seed=1)))
+            for one in (backend, other)
+        ]
+
+    assert [text for text in texts if not re.fullmatch(fits, text)] == []
+
+
+def test_both_engines_choose_the_same_label(backend: HuggingFaceBackend) -> None:
+    labels = ["Paris", "London", "Rome", "a banana"]
+    question = "What is the capital of France? Answer with one word."
+    with WorkstationBackend(timeout=250) as other:
+        theirs = other.score(question, labels)
+    ours = backend.score(question, labels)
+
+    assert labels[ours.index(max(ours))] == labels[theirs.index(max(theirs))] == "Paris"
+    # llama.cpp rounds weights and activations to eight bits.
+    assert ours == pytest.approx(theirs, abs=1.5)
 
 
 def test_a_stop_string_and_the_stream_agree(backend: HuggingFaceBackend) -> None:
