@@ -32,7 +32,7 @@ check: install-dev lint types  ## the inner loop, under a minute
 	scripts/install-pdf
 	$(PYTEST) $(PARALLEL) -q -x -m "not slow and not long and not cli and not ipfs and not postgres and not web"
 
-test-long: install-dev  ## what takes many minutes: 500 random JSON Schemas decoded on the embedded model
+test-long: install-dev  ## what takes minutes: 500 random JSON Schemas on the embedded model, some on transformers
 	$(PYTEST) -m long
 
 test-cli: install-dev  ## the agent programs of the providers, for real, against a model server on loopback

@@ -27,7 +27,7 @@ from backends.local.embeddings import SentenceEmbedder
 from backends.local.engine_stats import EngineStats
 from backends.local.jobs import Outcome, Ticket
 from backends.local.llama_jobs import generation, scorings
-from backends.local.llama_model import checked_header
+from backends.local.llama_model import check_gpu_layers, checked_header
 from backends.local.llama_runtime import LlamaRuntime, RuntimeSettings, context_settings, open_llama
 from backends.local.memory_fit import check_memory
 from backends.local.shared import SharedModel
@@ -114,11 +114,12 @@ class WorkstationBackend(ThreadedBackend):
         return Health(ok=True, detail=detail, provider=self.id, model=header.path.stem, local=True)
 
     def preflight(self) -> Health:
-        """``health``, and whether the model and its context would fit into the memory that is free."""
+        """``health``, whether llama.cpp can use a GPU if it must, and whether the model fits into the free memory."""
         health = self.health()
         if not health.ok or (self._shared is not None and self._shared.loaded):
             return health
         try:
+            check_gpu_layers(self._settings.n_gpu_layers)
             header = checked_header(self._settings.located())
             check_memory(header, context_settings(self._settings, header))
         except BackendError as error:

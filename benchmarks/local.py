@@ -127,12 +127,23 @@ def shared_prefix(ours: Ours, llama: Any, fast_llama: Any, rounds: int) -> bool:
     def read() -> float:
         return ours.start(fresh_tokens(512, next(seeds)), 1).result().prompt_tokens
 
-    mine, other, fast, reading = turns(
+    def bare() -> float:
+        return sum(t.result().completion_tokens for t in [ours.start(tail, 64) for tail in asked])
+
+    def computing() -> float:
+        """The part of our time that is spent inside llama_decode."""
+        before, started = ours.llama.engine.stats().seconds, time.perf_counter()
+        we()
+        return (ours.llama.engine.stats().seconds - before) / (time.perf_counter() - started)
+
+    mine, other, fast, reading, without, inside = turns(
         rounds,
         lambda: rate(we),
         lambda: rate(lambda: they(llama)),
         lambda: rate(lambda: they(fast_llama)),
         lambda: rate(read),
+        lambda: rate(bare),
+        computing,
     )
     whole = 600 + 16 * (64 + len(asked[0]))
     limit = 16 * 64 / (whole / reading)
@@ -142,6 +153,10 @@ def shared_prefix(ours: Ours, llama: Any, fast_llama: Any, rounds: int) -> bool:
     )
     print(
         f"  {whole:,} tokens of this task would give {limit:.0f} generated tokens/s; ours has {mine / limit:.0%} of it"
+    )
+    print(f"  of our time {inside:.1%} is spent inside llama_decode; the answers without the 600 tokens before them")
+    print(
+        f"  take {mine / without:.0%} of it ({without:.0f} generated tokens/s): the rest is attention to those tokens"
     )
     return report("2 sixteen prompts, generated tokens/s", f"{mine:.1f} against {other:.1f}", mine / other, 2.0)
 

@@ -122,7 +122,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "model_path": "A GGUF file; the embedded model without it.",
         "n_ctx": "Longest prompt with its answer, in tokens.",
         "n_threads": "Threads (default: the physical cores).",
-        "n_gpu_layers": "Layers on the GPU; -1 for all (default: 0).",
+        "n_gpu_layers": "Layers on the GPU, where llama.cpp was built for one; -1 for all (default: 0).",
         "n_batch": "Prompt tokens evaluated at once.",
         "n_parallel": "Calls decoded together.",
         "chat_format": "Chat template by name (default: the model's own).",

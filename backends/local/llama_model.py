@@ -19,7 +19,7 @@ from backends.local.gguf import GGUFError, GGUFHeader, read_gguf_header
 from backends.local.llama_log import last_complaint, take_over_log
 from backends.plain_text import clean_text
 
-__all__ = ["LlamaModel", "checked_header"]
+__all__ = ["LlamaModel", "check_gpu_layers", "checked_header"]
 
 _SPECIAL_ATTRIBUTES = (1 << 0) | (1 << 3)  # LLAMA_TOKEN_ATTR_UNKNOWN, LLAMA_TOKEN_ATTR_CONTROL
 
@@ -42,6 +42,19 @@ def checked_header(path: Path) -> GGUFHeader:
     if problem:
         raise ConfigurationError(f"{path} is not a usable GGUF model: {problem}")
     return header
+
+
+def check_gpu_layers(n_gpu_layers: int) -> None:
+    """ConfigurationError when layers are wanted on a GPU and llama.cpp was built without; it would say nothing."""
+    if n_gpu_layers == 0:
+        return
+    import llama_cpp
+
+    if not llama_cpp.llama_supports_gpu_offload():
+        raise ConfigurationError(
+            f"n_gpu_layers is {n_gpu_layers} and this llama-cpp-python {llama_cpp.__version__} was built without GPU "
+            "support; set n_gpu_layers to 0, or build it with make demo CMAKE_ARGS=-DGGML_CUDA=on in a fresh .venv"
+        )
 
 
 def _shape_problem(header: GGUFHeader) -> str:
@@ -71,6 +84,7 @@ class LlamaModel:
     def __init__(self, path: Path, n_gpu_layers: int = 0) -> None:
         self.path = path
         self.header = checked_header(path)
+        check_gpu_layers(n_gpu_layers)
         import llama_cpp
 
         self._api = llama_cpp

@@ -16,6 +16,9 @@ from pydantic import BaseModel, Field
 from backends.huggingface import HuggingFaceBackend
 from backends.local.packaged_models import packaged_gguf
 from backends.local.shared import SharedModels
+from backends.local.transformers_decode import decode
+from backends.local.transformers_rows import make_row
+from backends.types import Request
 from backends.workstation import WorkstationBackend
 from tests.backends.local.schemas import schemas
 
@@ -90,17 +93,35 @@ def test_a_document_is_held_to_its_schema(backend: HuggingFaceBackend) -> None:
     assert found == Person(name="Anna", age=34, job="nurse")
 
 
+@pytest.mark.long
 @settings(max_examples=1, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-@given(st.lists(schemas(), min_size=4, max_size=4))
+@given(st.lists(schemas(), min_size=10, max_size=10))
 def test_random_schemas_hold_on_the_embedded_model(backend: HuggingFaceBackend, asked: list[Any]) -> None:
-    """The schemas that the other engine decodes by hundreds (``make test-long``)."""
-    for seed, schema in enumerate(asked):
-        completion = backend.complete("Give me JSON.", json_schema=schema, temperature=1.2, seed=seed, max_tokens=400)
-        Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(
-            json.loads(completion.text)
-        )
+    """The schemas that the other engine decodes by hundreds, each a row of one batch."""
+    with backend._here()._shared.use() as loaded:
+        rows = [
+            make_row(
+                loaded,
+                Request(
+                    ({"role": "user", "content": "Give me JSON."},),
+                    {"temperature": 1.2, "seed": seed, "max_tokens": 400},
+                    json_schema=schema,
+                ),
+                lambda: False,
+                "hf",
+            )
+            for seed, schema in enumerate(asked)
+        ]
+        texts = dict.fromkeys(rows, "")
+        for row, piece in decode(loaded, rows):
+            texts[row] += piece
+
+    assert [row.finish for row in rows] == ["stop"] * 10
+    for text, schema in zip(texts.values(), asked, strict=True):
+        Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(json.loads(text))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("schema", "fits"),
     [
@@ -123,6 +144,7 @@ def test_patterns_and_multiples_hold_on_both_engines(
     assert [text for text in texts if not re.fullmatch(fits, text)] == []
 
 
+@pytest.mark.long
 def test_both_engines_choose_the_same_label(backend: HuggingFaceBackend) -> None:
     labels = ["Paris", "London", "Rome", "a banana"]
     question = "What is the capital of France? Answer with one word."

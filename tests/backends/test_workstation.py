@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
+import llama_cpp
 import pytest
 from pydantic import BaseModel, Field
 
@@ -355,3 +356,15 @@ def comes_free(shared: SharedModel[LlamaRuntime]) -> bool:
     changed = shared._registry._changed
     with changed:
         return changed.wait_for(lambda: not shared.loaded, 30)
+
+
+@pytest.mark.parametrize("layers", [-1, 1, 99])
+def test_layers_on_a_gpu_that_the_build_cannot_use_are_refused(layers: int) -> None:
+    """llama.cpp would compute on the processor and say nothing."""
+    if llama_cpp.llama_supports_gpu_offload():
+        pytest.skip("this llama.cpp was built for a GPU")
+    with WorkstationBackend("ws", n_gpu_layers=layers, n_ctx=64) as made:
+        told = made.preflight()
+        with pytest.raises(ConfigurationError, match="built without GPU support; set n_gpu_layers to 0") as caught:
+            made.generate("Hello")
+    assert (told.ok, told.detail) == (False, caught.value.message)
