@@ -2,11 +2,11 @@
 
     python -m benchmarks.local_soak [--seconds 3600]
 
-Every kind of call first happens once, and prompts that fill the context: memory that llama.cpp reserves counts as
-resident only once it was written to (47 MB for a context of 2,048). Then a line a minute: calls, those that were
-refused as they were meant to be (two of the seven kinds: a deadline that is too short, a prompt that is too long),
-resident memory. Memory is flat when the last third holds no more than 5 % and 16 MB above the first third. When it is
-not, or when a call failed that should not, the exit code is 1.
+Every kind of call first happens from all callers at once, and prompts that fill the context: libraries keep buffers
+for each thread, and memory that llama.cpp reserves counts as resident only once it was written to (47 MB for a context
+of 2,048). Then a line a minute: calls, those that were refused as they were meant to be (two of the seven kinds: a
+deadline that is too short, a prompt that is too long), those that failed, resident memory. Memory is flat when the last
+third holds no more than 5 % and 16 MB above the first third. When it is not, or a call failed, the exit code is 1.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def soak(backend: WorkstationBackend, go_on: Callable[[Soak], bool], seed: int =
     """Rounds of concurrent calls, after those that warm up, until ``go_on`` says no."""
     state, chance = Soak(), random.Random(seed)
     with ThreadPoolExecutor(CALLERS) as pool:
-        list(pool.map(lambda kind: _one_call(backend, random.Random(kind), kind), range(KINDS)))
+        for kind in range(KINDS):
+            list(pool.map(_one_call, [backend] * CALLERS, map(random.Random, range(CALLERS)), [kind] * CALLERS))
         list(pool.map(lambda number: backend.generate(f"{number} word" * 300, max_tokens=2), range(CALLERS)))
         state.memory.append(resident_memory())
         while go_on(state):
