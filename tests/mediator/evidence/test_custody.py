@@ -120,6 +120,12 @@ def test_an_event_that_was_rewritten_with_a_right_hash_breaks_the_chain_after_it
     assert "does not continue" in str(faults_of(case))
 
 
+def test_an_event_cannot_be_joined_to_a_rewritten_one_without_a_new_hash(case):
+    change(case, "update custody set previous = ? where seq = 2", "ab" * 32)
+
+    assert "event 2: its content was changed" in "\n".join(f"{f.subject}: {f.message}" for f in faults_of(case))
+
+
 def test_a_record_slipped_in_is_found(case):
     change(
         case,
