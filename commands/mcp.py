@@ -48,7 +48,8 @@ def mcp(app: App, case_id: str | None, folders: tuple[Path, ...]) -> None:
         media_types=server.media_types or MEDIA_TYPES,
         closed=(app.config_path, office.state_dir, state_folder(app.env), *(() if evidence is None else (evidence,))),
     )
-    tools = make_server(office.person(office.local_owner), reach, case_id)
+    person = office.person(office.local_owner)
+    tools = make_server(person, reach, case_id, max_person_bytes=server.max_person_bytes)
     if sys.stdin.isatty():
         click.echo("This talks to an assistant, not to a person; put `run.py mcp` into its settings.", err=True)
     tools.run("stdio")

@@ -36,11 +36,13 @@ if TYPE_CHECKING:
     from mediator.office.casebook import CaseBook
     from mediator.office.office import Office
 
-__all__ = ["MAX_ANSWER", "MAX_STORY", "Case", "RenderedFile"]
+__all__ = ["MAX_ANSWER", "MAX_GLANCE", "MAX_STORY", "Case", "RenderedFile"]
 
 #: Characters of a whole story, and of one answer. A story of a thousand pages is not told by hand.
 MAX_STORY = 500_000
 MAX_ANSWER = 50_000
+#: Characters that are read at a glance, while they are written: again and again, so not a whole book.
+MAX_GLANCE = 20_000
 T = TypeVar("T")
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -407,7 +409,9 @@ class Case:
     def _read(self) -> None:
         if not self.reading:
             self._tell_listeners(News("reading"))
-        self._office.readings.start(self._place, self._read_all, lambda why: self._tell_listeners(News("failed", why)))
+        self._office.readings.start(
+            self._place, self._read_all, lambda why: self._tell_listeners(News("failed", why)), self._book.owner
+        )
 
     def _read_all(self) -> None:
         """Read until nothing is unread: the person may tell more, or take it back, in the meantime."""

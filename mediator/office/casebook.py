@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -77,6 +78,11 @@ class CaseBook:
     def open_evidence(self, cid: str) -> tuple[EvidenceRecord, BinaryIO]:
         """The record and the bytes of evidence that this person handed in; NotFoundError."""
         return self._office.evidence_of(self.owner).open(cid)
+
+    def room_for(self, size: int, most: int) -> AbstractContextManager[None]:
+        """Room for that many bytes of evidence while they are handed in; NoRoomError above ``most`` in all."""
+        kept = lambda: sum(record.size for record in self.all_evidence())  # noqa: E731
+        return self._office.room.of(self.owner, size, most, kept)
 
     # -- engines
 

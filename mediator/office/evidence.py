@@ -22,6 +22,7 @@ __all__ = ["OwnEvidence"]
 #: What is said about a file: case, type, name, words, claim, element.
 _About = tuple[str, str, str | None, str | None, str | None, str | None]
 _PIECE = 2**20
+_ON_HOLD = "a file of it is on hold"
 _REMOVED = "the case was deleted by its owner"
 
 
@@ -129,7 +130,13 @@ class OwnEvidence:
         covered = {("complaint", case_id)}
         covered |= {("submission", record.submission_id) for record in records}
         covered |= {("content", record.cid) for record in records}
-        yield from (hold.reason for hold in in_force if (hold.scope, hold.target) in covered)
+        for hold in in_force:
+            if (hold.scope, hold.target) in covered:
+                yield hold.reason if hold.scope != "content" or self._only_mine(hold.target) else _ON_HOLD
+
+    def _only_mine(self, cid: str) -> bool:
+        """Whether nobody else handed that content in: a hold on it may be about the other person."""
+        return all(record.owner == self._owner for record in self._store().all_records(cid=cid))
 
 
 def _about(record: EvidenceRecord) -> _About:

@@ -22,6 +22,7 @@ from mediator.office.engines import EngineInfo, Engines, EngineSpec
 from mediator.office.evidence import OwnEvidence
 from mediator.office.preferences import chosen_engine
 from mediator.office.readings import Readings
+from mediator.office.room import Room
 from mediator.rereading import Telling
 from mediator.session import Session
 from mediator.steps import Question
@@ -69,6 +70,7 @@ class Office:
         self.taxonomy = load_taxonomy()
         self.bells = Bells()
         self.readings = Readings(readers)
+        self.room = Room()
         #: Held while a case is begun, so that one sending begins one.
         self.beginning = threading.Lock()
         self.desk = Desk(self._open_session, idle_seconds=idle_seconds)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 __all__ = ["chosen_engine", "write_engine"]
@@ -22,6 +24,12 @@ def chosen_engine(folder: Path) -> str | None:
 def write_engine(folder: Path, engine: str | None) -> None:
     """Keep the choice; a kill leaves the old one or the new one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = folder / f"{_NAME}.new"
-    fresh.write_text(json.dumps({"engine": engine}), encoding="utf-8")
-    fresh.replace(folder / _NAME)
+    # A name of its own: two that choose at once must not write into one file.
+    descriptor, fresh = tempfile.mkstemp(prefix=f"{_NAME}.", suffix=".new", dir=folder)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"engine": engine}, file)
+        os.replace(fresh, folder / _NAME)
+    except BaseException:
+        os.unlink(fresh)
+        raise

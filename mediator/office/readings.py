@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from backends.exceptions import BackendError, redact
 from mediator.exceptions import MediatorError
@@ -20,19 +22,35 @@ __all__ = ["Readings"]
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Job:
+    key: Hashable
+    read: Callable[[], None]
+    told: Callable[[str], None]
+    ended: Future[None]
+
+
 class Readings:
-    """At most ``workers`` at once; the others wait in line."""
+    """At most ``workers`` at once; the others wait in a line for each person, and the lines take turns.
+
+    One person never has all workers, so that their long stories do not keep everybody else waiting.
+    """
 
     def __init__(self, workers: int = 2) -> None:
         self._workers = workers
+        self._each = max(1, workers - 1)
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self._lines: OrderedDict[Hashable, deque[_Job]] = OrderedDict()
+        self._busy: Counter[Hashable] = Counter()
         self._under_way: dict[Hashable, Future[None]] = {}
         self._again: set[Hashable] = set()
         self._failed: dict[Hashable, str] = {}
         self._closed = False
 
-    def start(self, key: Hashable, read: Callable[[], None], told: Callable[[str], None]) -> None:
+    def start(
+        self, key: Hashable, read: Callable[[], None], told: Callable[[str], None], person: Hashable = None
+    ) -> None:
         """Run ``read`` for ``key``; once more when it is under way. ``told`` hears why, when it fails."""
         with self._lock:
             if self._closed:
@@ -41,9 +59,24 @@ class Readings:
                 self._again.add(key)
                 return
             self._failed.pop(key, None)
+            self._under_way[key] = Future()
+            self._lines.setdefault(person, deque()).append(_Job(key, read, told, self._under_way[key]))
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Start what may start; the lock is held."""
+        while not self._closed and self._busy.total() < self._workers:
+            person = next((p for p in self._lines if self._busy[p] < self._each), self)
+            if person is self:
+                return
+            line = self._lines.pop(person)
+            job = line.popleft()
+            if line:
+                self._lines[person] = line  # behind the others
+            self._busy[person] += 1
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="reading")
-            self._under_way[key] = self._pool.submit(self._run, key, read, told)
+            self._pool.submit(self._run, job, person)
 
     def is_under_way(self, key: Hashable) -> bool:
         """Whether that case's story is being read, or waits for it."""
@@ -71,24 +104,38 @@ class Readings:
         with self._lock:
             self._closed = True
             pool, self._pool = self._pool, None
+            for job in (job for line in self._lines.values() for job in line):
+                job.ended.cancel()
+                del self._under_way[job.key]
+            self._lines.clear()
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _run(self, key: Hashable, read: Callable[[], None], told: Callable[[str], None]) -> None:
-        why: str | None = None
-        while True:
-            why = _why_not(read)
+    def _run(self, job: _Job, person: Hashable) -> None:
+        try:
+            why = self._read(job)
+        finally:
             with self._lock:
-                if key in self._again and why is None:
-                    self._again.discard(key)
-                    continue
-                self._again.discard(key)
-                self._under_way.pop(key, None)
-                if why is not None:
-                    self._failed[key] = why
-                break
+                self._busy[person] -= 1
+                if not self._busy[person]:
+                    del self._busy[person]
+                self._go_on()
+            job.ended.set_result(None)
         if why is not None:
-            told(why)
+            job.told(why)
+
+    def _read(self, job: _Job) -> str | None:
+        while True:
+            why = _why_not(job.read)
+            with self._lock:
+                again = job.key in self._again and why is None
+                self._again.discard(job.key)
+                if again:
+                    continue
+                del self._under_way[job.key]
+                if why is not None:
+                    self._failed[job.key] = why
+                return why
 
 
 def _why_not(read: Callable[[], None]) -> str | None:

@@ -14,8 +14,8 @@ __all__ = ["running"]
 
 
 @contextlib.contextmanager
-def running(app: Any) -> Iterator[str]:
-    """Serve ``app`` in a thread; yields its URL."""
+def running(app: Any, **config: Any) -> Iterator[str]:
+    """Serve ``app`` in a thread, with more of uvicorn's settings; yields its URL."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     started = threading.Event()
@@ -25,7 +25,7 @@ def running(app: Any) -> Iterator[str]:
             await super().startup(sockets)
             started.set()
 
-    server = _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
+    server = _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, **config))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

@@ -17,11 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from backends.exceptions import ConfigurationError
+from backends.llm_router.rest.bodies import Receive, Replayed, whole_body
 
 __all__ = ["Guard", "is_loopback_host", "usable_token"]
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -86,7 +86,7 @@ class Guard:
             await _refuse(send_with_id, scope["path"], *refusal, request_id=request_id)
             return
         try:
-            body = await asyncio.wait_for(self._body(receive), self._body_seconds)
+            body = await asyncio.wait_for(whole_body(receive, self._max), self._body_seconds)
         except TimeoutError:
             await _refuse(send_with_id, scope["path"], 408, "the body did not arrive in time", request_id=request_id)
             return
@@ -94,23 +94,7 @@ class Guard:
             detail = f"the body is larger than {self._max} bytes"
             await _refuse(send_with_id, scope["path"], 413, detail, request_id=request_id)
             return
-        await self._app(scope, _Replayed(body, receive), send_with_id)
-
-    async def _body(self, receive: Receive) -> bytes | None:
-        """The whole body, or None when it is larger than it may be, whatever its headers said."""
-        pieces: list[bytes] = []
-        left = self._max
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return b"".join(pieces)  # the caller went away
-            piece = message.get("body", b"")
-            left -= len(piece)
-            if left < 0:
-                return None
-            pieces.append(piece)
-            if not message.get("more_body", False):
-                return b"".join(pieces)
+        await self._app(scope, Replayed(body, receive), send_with_id)
 
     def _refusal(self, path: str, headers: MutableMapping[str, str]) -> tuple[int, str] | None:
         place = headers.get("host", "").lower()
@@ -140,20 +124,6 @@ def _name(place: str) -> str:
         return urlsplit(f"//{place}").hostname or ""
     except ValueError:
         return ""
-
-
-class _Replayed:
-    """Gives the body that was read, then whatever else happens on the connection."""
-
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self._body: bytes | None = body
-        self._receive = receive
-
-    async def __call__(self) -> MutableMapping[str, Any]:
-        if self._body is not None:
-            body, self._body = self._body, None
-            return {"type": "http.request", "body": body, "more_body": False}
-        return await self._receive()
 
 
 async def _refuse(send: Send, path: str, status: int, detail: str, *, request_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 from anyio import to_thread
 from mcp.server import MCPServer
@@ -81,7 +81,14 @@ class _OneCase:
         return self._case
 
 
-def make_server(book: CaseBook, reach: Reach, case_id: str | None = None, *, version: str = "") -> MCPServer:
+def make_server(
+    book: CaseBook,
+    reach: Reach,
+    case_id: str | None = None,
+    *,
+    max_person_bytes: int = 10 * 2**30,
+    version: str = "",
+) -> MCPServer:
     """The server with its five tools. It reaches one case and the folders of ``reach``, and nothing else."""
     server: MCPServer = MCPServer(
         "complaint-generator", instructions=INSTRUCTIONS, version=version, log_level="WARNING"
@@ -114,7 +121,7 @@ def make_server(book: CaseBook, reach: Reach, case_id: str | None = None, *, ver
                 raise MediatorError("give either path or text")
             source = reach.open(path) if path is not None else io.BytesIO((text or "").encode("utf-8", "replace"))
             called = name if path is None else path.rpartition("/")[2]
-            with source:
+            with source, book.room_for(_size(source), max_person_bytes):
                 record = one().add_evidence(
                     source, type=type or "document", file_name=called, description=description, claim=claim,
                     element=element,
@@ -203,6 +210,13 @@ def _where(case: Case) -> QuestionAnswer:
         total=view.progress.total,
         reading=case.reading,
     )
+
+
+def _size(source: BinaryIO) -> int:
+    source.seek(0, io.SEEK_END)
+    size = source.tell()
+    source.seek(0)
+    return size
 
 
 def _told(record: EvidenceRecord, **more: Any) -> EvidenceAnswer:

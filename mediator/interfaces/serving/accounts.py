@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediator.exceptions import MediatorError, NotFoundError
-from mediator.interfaces.serving.passwords import check_password, hash_password
+from mediator.interfaces.serving.passwords import Passwords
 from mediator.office.office import is_person_name
 
 __all__ = ["SCOPES", "Account", "Accounts", "Login", "TokenInfo"]
@@ -87,6 +87,7 @@ class Accounts:
         self._longest = session_hours * 3600
         self._idle = idle_minutes * 60
         self._clock = clock
+        self._passwords = Passwords()
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -96,7 +97,7 @@ class Accounts:
         """Let a person log in; the name must be free, also of people who were disabled."""
         if not is_person_name(name):
             raise MediatorError(f"{name!r:.80} cannot be a name: small letters, digits and . _ - @ only, 64 at most")
-        hashed = hash_password(password)
+        hashed = self._passwords.hash(password)
         with self._db() as db:
             if db.execute("SELECT 1 FROM people WHERE name = ?", (name,)).fetchone():
                 raise MediatorError(f'there is a user "{name}" already; `serve user password {name}` changes theirs')
@@ -104,7 +105,7 @@ class Accounts:
 
     def set_password(self, name: str, password: str) -> None:
         """Change a password; every browser of that person is logged out."""
-        hashed = hash_password(password)
+        hashed = self._passwords.hash(password)
         with self._db() as db:
             self._one(db.execute("UPDATE people SET password = ? WHERE name = ?", (hashed, name)), name)
             db.execute("DELETE FROM logins WHERE person = ?", (name,))
@@ -132,7 +133,7 @@ class Accounts:
         """Whether that person has that password and may log in."""
         with self._db() as db:
             row = db.execute("SELECT password, disabled FROM people WHERE name = ?", (name,)).fetchone()
-        right = check_password(None if row is None else row[0], password)
+        right = self._passwords.check(None if row is None else row[0], password)
         return right and row[1] is None
 
     def log_in(self, name: str) -> str:
@@ -144,8 +145,8 @@ class Accounts:
             db.execute("INSERT INTO logins VALUES (?, ?, ?, ?)", (_hash(value), name, now, now))
         return value
 
-    def login(self, value: str) -> Login | None:
-        """Whose browser that is; None when it is not logged in any more."""
+    def login(self, value: str, *, note: bool = True) -> Login | None:
+        """Whose browser that is; None when it is not logged in any more. ``note``: it counts as use."""
         now = self._clock()
         key = _hash(value)
         with self._db() as db:
@@ -156,7 +157,7 @@ class Accounts:
             ).fetchone()
             if row is None or now - row[1] > self._longest or now - row[2] > self._idle:
                 return None
-            if now - row[2] > _NOTE_EVERY_SECONDS:
+            if note and now - row[2] > _NOTE_EVERY_SECONDS:
                 db.execute("UPDATE logins SET seen = ? WHERE hash = ?", (now, key))
         return Login(key, row[0])
 
@@ -200,8 +201,8 @@ class Accounts:
             if db.execute("DELETE FROM tokens WHERE id = ?", (token_id,)).rowcount == 0:
                 raise NotFoundError(f'there is no token "{token_id:.60}"; `serve token list` shows them')
 
-    def token(self, value: str) -> TokenInfo | None:
-        """Whose token that is and what it may do; None when it lets nobody in."""
+    def token(self, value: str, *, note: bool = True) -> TokenInfo | None:
+        """Whose token that is and what it may do; None when it lets nobody in. ``note``: it counts as use."""
         now = self._clock()
         with self._db() as db:
             row = db.execute(
@@ -211,7 +212,7 @@ class Accounts:
             ).fetchone()
             if row is None or (row[5] is not None and now > row[5]):
                 return None
-            if row[6] is None or now - row[6] > _NOTE_EVERY_SECONDS:
+            if note and (row[6] is None or now - row[6] > _NOTE_EVERY_SECONDS):
                 db.execute("UPDATE tokens SET used = ? WHERE id = ?", (now, row[0]))
         return TokenInfo(row[0], row[1], row[2], tuple(row[3].split()), row[4], row[5], row[6])
 

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backends.exceptions import BackendError
+from backends.llm_router.rest.bodies import Receive
 from mediator.evidence import EvidenceError
 from mediator.exceptions import MediatorError
 from mediator.interfaces.serving.accounts import Accounts
@@ -26,7 +27,8 @@ from mediator.interfaces.serving.api.events import event_routes
 from mediator.interfaces.serving.api.evidence import evidence_routes
 from mediator.interfaces.serving.api.settings import setting_routes
 from mediator.interfaces.serving.books import NobodyError
-from mediator.interfaces.serving.gate import App, Gate, Receive, Scope, Send
+from mediator.interfaces.serving.exchange import Scope, Send
+from mediator.interfaces.serving.gate import App, Gate
 from mediator.interfaces.serving.people import Doorkeeper
 from mediator.interfaces.serving.problems import MEDIA_TYPE, PROBLEM_SCHEMA, problem, problem_of, status_for
 from mediator.interfaces.serving.settings import ServerSettings, checked

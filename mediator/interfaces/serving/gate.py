@@ -9,69 +9,49 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
 import re
-import secrets
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs, urlsplit
 
 from anyio import CapacityLimiter, to_thread
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from backends.llm_router.rest.bodies import Receive, Replayed, whole_body
 from backends.llm_router.rest.guard import is_loopback_host
+from mediator.interfaces.serving.exchange import (
+    CONTENT_SECURITY_POLICY,
+    ErrorPage,
+    Exchange,
+    Message,
+    Scope,
+    Send,
+    Sender,
+)
 from mediator.interfaces.serving.pace import Pace, Turns
-from mediator.interfaces.serving.people import Doorkeeper, Person, read_cookies
-from mediator.interfaces.serving.problems import TooLargeError, problem
+from mediator.interfaces.serving.people import Doorkeeper, Person
+from mediator.interfaces.serving.pieces import Pieces
 from mediator.interfaces.serving.settings import ServerSettings
 
 __all__ = ["CONTENT_SECURITY_POLICY", "MAX_BODY_BYTES", "Gate"]
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-#: How a refusal is shown to a person: the request, the status, what it says to programs.
-ErrorPage = Callable[[Request, int, str], Response]
-
-log = logging.getLogger(__name__)
 
 #: Of what is no upload: a story of half a million characters, in whatever script, fits.
 MAX_BODY_BYTES = 4 * 2**20
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-    "form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
-)
-_HEADERS = (
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    # Other sites are told nothing. With "no-referrer" a browser sends "Origin: null" with the forms of our own pages.
-    (b"referrer-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(self), geolocation=(), microphone=(), payment=(), usb=()"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cache-control", b"no-store"),
-)
-_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+#: Of a visitor whom nobody knows, who can send nothing but a name and a password.
+_NOBODYS_BYTES = 16 * 2**10
 #: What a visitor whom nobody knows may see where a login is needed.
 _OPEN = re.compile(r"/(?:login|leave|back|calendar|health|favicon\.ico|static/.*|api/v1/openapi\.json)", re.DOTALL)
 #: Where files are handed in: the body is read by ``read_upload`` and by nothing else.
 _UPLOADS = re.compile(r"(?:/api/v1)?/cases/[^/]+/evidence")
 #: Answers without end: they hold no thread, and have a limit of their own.
 _STREAMS = re.compile(r"/api/v1/cases/[^/]+/events")
-_PROGRAMS = re.compile(r"/(?:api|v1)(?:/.*)?", re.DOTALL)
 _MODELS = re.compile(r"/(?:api/v0|v1)(?:/.*)?", re.DOTALL)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BODY_SECONDS = 30.0
 #: An upload may take as long as its line is slow, but not stand still.
 _STALL_SECONDS = 30.0
-_SLOWEST_BYTES_PER_SECOND = 4096
 
 
 class Gate:
@@ -106,8 +86,8 @@ class Gate:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        visit = _Visit(scope, self._error_page)
-        sender = _Sender(send, visit, secure=self._settings.secure)
+        visit = Exchange(scope, self._error_page)
+        sender = Sender(send, visit, secure=self._settings.secure)
         try:
             refusal = await self._admit(scope, visit, sender)
             if refusal is not None:
@@ -124,13 +104,13 @@ class Gate:
         finally:
             sender.log()
 
-    async def _answer(self, scope: Scope, visit: _Visit, receive: Receive, sender: _Sender) -> None:
+    async def _answer(self, scope: Scope, visit: Exchange, receive: Receive, sender: Sender) -> None:
         receive, refusal = await self._body(scope, visit, receive)
         await (self._app if refusal is None else refusal)(scope, receive, sender)
 
     # -- coming in
 
-    async def _admit(self, scope: Scope, visit: _Visit, sender: _Sender) -> Response | None:
+    async def _admit(self, scope: Scope, visit: Exchange, sender: Sender) -> Response | None:
         """The refusal, or None and the person is known."""
         refusal = self._refused_by_address(scope, visit)
         if refusal is not None:
@@ -155,7 +135,7 @@ class Gate:
             return _told_to_wait(visit, int(wait) + 1)
         return self._refused_to(person, visit)
 
-    def _refused_by_address(self, scope: Scope, visit: _Visit) -> Response | None:
+    def _refused_by_address(self, scope: Scope, visit: Exchange) -> Response | None:
         if any(sign < " " or sign == "\x7f" for sign in visit.path):
             # A pattern's "$" stands before a line break too, so such a path could be two things at once.
             return visit.refusal(404, "there is no such address")
@@ -192,7 +172,7 @@ class Gate:
             return self._own_origin
         return f"{'https' if self._settings.certificate else 'http'}://{host}"
 
-    def _refused_to(self, person: Person | None, visit: _Visit) -> Response | None:
+    def _refused_to(self, person: Person | None, visit: Exchange) -> Response | None:
         if person is None:
             if _OPEN.fullmatch(visit.path):
                 return None
@@ -214,11 +194,13 @@ class Gate:
 
     # -- the body
 
-    async def _body(self, scope: Scope, visit: _Visit, receive: Receive) -> tuple[Receive, Response | None]:
+    async def _body(self, scope: Scope, visit: Exchange, receive: Receive) -> tuple[Receive, Response | None]:
         """What the application may read, checked; or the refusal."""
         kind = (visit.header("content-type") or "").partition(";")[0].strip().lower()
         uploading = bool(_UPLOADS.fullmatch(visit.path)) and visit.method == "POST" and kind == "multipart/form-data"
-        most = self._settings.max_upload_bytes + MAX_BODY_BYTES if uploading else MAX_BODY_BYTES
+        most = MAX_BODY_BYTES if scope["state"]["person"] is not None else _NOBODYS_BYTES
+        if uploading:
+            most += self._settings.max_upload_bytes
         length = visit.header("content-length") or "0"
         if not length.isascii() or not length.isdigit():
             return receive, visit.refusal(400, "Content-Length is not a number")
@@ -228,12 +210,12 @@ class Gate:
             scope["state"]["csrf_checked"] = not self._needs_csrf(visit) or self._fits(
                 visit.header("x-csrf-token"), visit
             )
-            scope["state"]["upload"] = _Stream(receive, most, self._stall_seconds)
+            scope["state"]["upload"] = Pieces(receive, most, self._stall_seconds)
             return _nothing, None
         if kind == "multipart/form-data" and visit.method not in _SAFE:
             return receive, visit.refusal(415, "files are handed in at /cases/{id}/evidence")
         try:
-            body = await asyncio.wait_for(_whole(receive, most), self._body_seconds)
+            body = await asyncio.wait_for(whole_body(receive, most), self._body_seconds)
         except TimeoutError:
             return receive, visit.refusal(408, "the body did not arrive in time")
         if body is None:
@@ -241,9 +223,9 @@ class Gate:
         if self._needs_csrf(visit) and not self._fits(visit.header("x-csrf-token") or _form_token(kind, body), visit):
             return receive, visit.refusal(403, "this form is not from this server, or is too old; load the page again")
         scope["state"]["csrf_checked"] = True
-        return _Replayed(body, receive), None
+        return Replayed(body, receive), None
 
-    def _needs_csrf(self, visit: _Visit) -> bool:
+    def _needs_csrf(self, visit: Exchange) -> bool:
         """A browser sends cookies and reaches this machine by itself; a program must be told to do either."""
         if visit.method in _SAFE:
             return False
@@ -254,134 +236,18 @@ class Gate:
         return from_browser or not visit.for_programs
 
     @staticmethod
-    def _fits(given: str | None, visit: _Visit) -> bool:
+    def _fits(given: str | None, visit: Exchange) -> bool:
         wanted: str = visit.scope["state"]["csrf"]
         return given is not None and hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
-class _Visit:
-    """One request, as the gate reads it."""
-
-    def __init__(self, scope: Scope, error_page: ErrorPage | None) -> None:
-        self.scope = scope
-        self._error_page = error_page
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.address = scope["client"][0] if scope.get("client") else ""
-        self._headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            key = name.decode("latin-1").lower()
-            # A header that stands twice is none of ours; the first one counts only where it cannot be a trick.
-            self._headers[key] = value.decode("latin-1") if key not in self._headers else "\0twice"
-        given = self._headers.get("x-request-id", "")
-        self.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        self.cookies = read_cookies(self._headers.get("cookie", ""))
-        self.for_programs = bool(_PROGRAMS.fullmatch(self.path))
-        scope.setdefault("state", {})["request_id"] = self.request_id
-
-    def header(self, name: str) -> str | None:
-        return self._headers.get(name)
-
-    def refusal(self, status: int, detail: str) -> Response:
-        """For a program problem details, for a person a page; under a wrong host name one plain line only."""
-        if self.for_programs:
-            return problem(status, detail, self.request_id)
-        if self._error_page is not None and status != 421:
-            return self._error_page(Request(self.scope), status, detail)
-        return Response(f"{detail}\n", status, media_type="text/plain; charset=utf-8")
-
-
-class _Sender:
-    """Adds the headers that an answer lacks, and lets no line break into one."""
-
-    def __init__(self, send: Send, visit: _Visit, *, secure: bool) -> None:
-        self._send = send
-        self._visit = visit
-        self._secure = secure
-        self._status = 0
-        self._began = time.monotonic()
-        self.new_cookie: bytes | None = None
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            message["headers"] = self._with_ours(message.get("headers", ()))
-        await self._send(message)
-
-    def log(self) -> None:
-        """One line: no query, no body, no name."""
-        path = self._visit.scope.get("raw_path", b"").split(b"?")[0].decode("latin-1")[:200]
-        milliseconds = (time.monotonic() - self._began) * 1000
-        log.info("%s %s %s %s %.0fms", self._visit.request_id, self._visit.method, path, self._status, milliseconds)
-
-    def _with_ours(self, headers: Any) -> list[tuple[bytes, bytes]]:
-        given = [(bytes(name), bytes(value)) for name, value in headers]
-        for name, value in given:
-            if any(sign in name + value for sign in (b"\r", b"\n", b"\0")):
-                raise ValueError("a header of this answer holds a line break")
-        names = {name.lower() for name, _ in given}
-        ours = [(name, value) for name, value in _HEADERS if name not in names]
-        ours.append((b"x-request-id", self._visit.request_id.encode()))
-        if self._secure:
-            ours.append(_TRANSPORT)
-        if self.new_cookie is not None:
-            ours.append((b"set-cookie", self.new_cookie))
-        return [*given, *ours]
-
-
-class _Replayed:
-    """Gives the body that was read, then whatever else happens on the connection."""
-
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self._body: bytes | None = body
-        self._receive = receive
-
-    async def __call__(self) -> Message:
-        if self._body is not None:
-            body, self._body = self._body, None
-            return {"type": "http.request", "body": body, "more_body": False}
-        return await self._receive()
-
-
-class _Stream:
-    """The pieces of an upload: as many bytes as are allowed, and never a long pause."""
-
-    def __init__(self, receive: Receive, most: int, stall_seconds: float) -> None:
-        self._receive = receive
-        self._left = most
-        self._most = most
-        self._stall = stall_seconds
-        self._began = time.monotonic()
-        self._read = 0
-        self._ended = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while not self._ended:
-            try:
-                message = await asyncio.wait_for(self._receive(), self._stall)
-            except TimeoutError as error:
-                raise ConnectionError("the upload stood still for too long") from error
-            if message["type"] != "http.request":
-                raise ConnectionError("the upload ended before its end")
-            piece: bytes = message.get("body", b"")
-            self._read += len(piece)
-            if self._read > self._most:
-                raise TooLargeError(f"the upload is larger than {self._most} bytes")
-            lasted = time.monotonic() - self._began
-            if lasted > self._stall and self._read < lasted * _SLOWEST_BYTES_PER_SECOND:
-                raise ConnectionError("the upload is too slow")
-            self._ended = not message.get("more_body", False)
-            if piece:
-                yield piece
-
-
-def _key(scope: Scope, visit: _Visit) -> str:
+def _key(scope: Scope, visit: Exchange) -> str:
     """Whose pace it is: the person's, or the address's of who is nobody yet."""
     person: Person | None = scope["state"]["person"]
     return visit.address if person is None else person.id
 
 
-def _told_to_wait(visit: _Visit, seconds: int) -> Response:
+def _told_to_wait(visit: Exchange, seconds: int) -> Response:
     answer = visit.refusal(429, "too many requests; wait a moment and try again")
     answer.headers["retry-after"] = str(seconds)
     return answer
@@ -390,23 +256,6 @@ def _told_to_wait(visit: _Visit, seconds: int) -> Response:
 async def _nothing() -> Message:
     """What a handler gets that reads an upload past ``read_upload``, which checks the form's token."""
     return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def _whole(receive: Receive, most: int) -> bytes | None:
-    """The body, or None when it is larger than it may be, whatever its headers said."""
-    pieces: list[bytes] = []
-    left = most
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return b"".join(pieces)  # the caller went away
-        piece = message.get("body", b"")
-        left -= len(piece)
-        if left < 0:
-            return None
-        pieces.append(piece)
-        if not message.get("more_body", False):
-            return b"".join(pieces)
 
 
 def _form_token(kind: str, body: bytes) -> str | None:

@@ -17,7 +17,7 @@ from mediator.interfaces.serving.accounts import SCOPES, Accounts
 from mediator.interfaces.serving.pace import Failures
 from mediator.interfaces.serving.settings import ServerSettings
 
-__all__ = ["Doorkeeper", "Person", "SignIn", "read_cookies", "sign_in", "sign_out"]
+__all__ = ["Doorkeeper", "Person", "SignIn", "read_cookies", "sign_in", "sign_out", "still_here"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,17 @@ class Doorkeeper:
         self.login_cookie = f"{prefix}session"
         self.visit_cookie = f"{prefix}visit"
 
-    def who(self, cookies: dict[str, str], authorization: str | None) -> Person | None:
-        """The person; None when nobody was recognised. PermissionError when a token lets nobody in."""
+    def who(self, cookies: dict[str, str], authorization: str | None, *, note: bool = True) -> Person | None:
+        """The person; None when nobody was recognised. PermissionError when a token lets nobody in.
+
+        ``note=False`` looks only, so that a page which is left open does not count as use.
+        """
         if authorization is not None:
-            return self._by_token(authorization)
+            return self._by_token(authorization, note=note)
         if self.local is not None:
             return self.local
         value = cookies.get(self.login_cookie)
-        login = None if value is None else self.accounts.login(value)
+        login = None if value is None else self.accounts.login(value, note=note)
         return None if login is None else Person(login.person, login.person, False, "login")
 
     def csrf(self, person: Person | None, cookies: dict[str, str]) -> str:
@@ -104,14 +107,14 @@ class Doorkeeper:
         """The name and value of a cookie for a visitor whom nobody knows yet, to bind the sign-in form to."""
         return self.visit_cookie, secrets.token_urlsafe(16)
 
-    def _by_token(self, authorization: str) -> Person:
+    def _by_token(self, authorization: str, *, note: bool) -> Person:
         scheme, _, value = authorization.partition(" ")
         value = value.strip()
         if scheme.lower() == "bearer" and value:
             fixed = self.settings.token
             if fixed is not None and hmac.compare_digest(value.encode("utf-8", "replace"), fixed.encode()):
                 return Person(self._local_owner, self._local_owner, True, "token")
-            info = self.accounts.token(value)
+            info = self.accounts.token(value, note=note)
             if info is not None:
                 return Person(info.person, info.person, False, "token", info.scopes)
         raise PermissionError
@@ -139,6 +142,17 @@ def sign_out(request: Request, response: Response) -> None:
     if value is not None:
         keeper.accounts.log_out(value)
     response.delete_cookie(keeper.login_cookie, path="/", secure=keeper.settings.secure, httponly=True)
+
+
+def still_here(request: Request) -> bool:
+    """Whether who sent this request would still be let in: an answer without end must end when they would not."""
+    before = request.state.person
+    cookies = read_cookies(request.headers.get("cookie", ""))
+    try:
+        now = _keeper(request).who(cookies, request.headers.get("authorization"), note=False)
+    except PermissionError:
+        return False
+    return bool(now == before)
 
 
 def _keeper(request: Request) -> Doorkeeper:

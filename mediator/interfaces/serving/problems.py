@@ -12,6 +12,7 @@ from backends.exceptions import BackendError, redact
 from backends.llm_router.rest.failures import headers_of, status_of
 from mediator import exceptions as told
 from mediator.evidence import errors as kept
+from mediator.office.room import NoRoomError
 
 __all__ = ["MEDIA_TYPE", "PROBLEM_SCHEMA", "TooLargeError", "WrongTypeError", "problem", "status_for"]
 
@@ -29,6 +30,7 @@ class WrongTypeError(told.MediatorError):
 #: The first that fits.
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (TooLargeError, 413),
+    (NoRoomError, 413),
     (WrongTypeError, 415),
     (told.NotFoundError, 404),
     (told.StepChangedError, 409),

@@ -11,6 +11,7 @@ import uvicorn
 
 from mediator.exceptions import SetupError
 from mediator.interfaces.serving.gate import Gate
+from mediator.interfaces.serving.patience import PatientProtocol
 from mediator.interfaces.serving.settings import ServerSettings
 
 __all__ = ["run_server"]
@@ -26,7 +27,7 @@ def run_server(app: Gate, settings: ServerSettings, say: Callable[[str], None]) 
         app,
         host=settings.host.strip("[]"),
         port=settings.port,
-        http="h11",  # it refuses what is no header; the faster parser passes more on
+        http=PatientProtocol,  # h11 refuses what is no header; the faster parser passes more on
         ws="none",
         log_config=None,
         access_log=False,  # the gate writes one line a request, without its query

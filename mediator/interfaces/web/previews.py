@@ -80,13 +80,13 @@ def draw(stream: IO[bytes], media_type: str, page: int = 0, *, small: bool = Fal
     kind = preview_kind(media_type)
     if kind not in ("image", "pdf") or not 0 <= page < MAX_PAGES:
         raise NoPreviewError("there is no preview for this kind of file; download it to see it")
-    data = stream.read(_MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise NoPreviewError(
-            f"the file is larger than {_MAX_BYTES >> 20} MB, so no preview is made; download it to see it"
-        )
     command = [sys.executable, "-I", str(_PROGRAM), kind, str(page), str(_SMALL if small else _WIDTH)]
     with _turns:
+        data = stream.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise NoPreviewError(
+                f"the file is larger than {_MAX_BYTES >> 20} MB, so no preview is made; download it to see it"
+            )
         try:
             # Our own program; the file is its input, never part of the command.
             done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603

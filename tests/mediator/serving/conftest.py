@@ -30,14 +30,14 @@ from mediator.interfaces.serving import (
     sign_out,
     take_in,
 )
-from mediator.interfaces.serving.passwords import hash_password
+from mediator.interfaces.serving.passwords import Passwords
 from mediator.office import Office
 from tests.mediator.office.conftest import STORY, open_office
 from tests.support.uvicorn_server import running
 
 PASSWORDS = {"ana": "four sober horses 9", "ben": "seven green lamps 4"}
 #: Made once: each takes as long as guessing one should.
-HASHES = {name: hash_password(password) for name, password in PASSWORDS.items()}
+HASHES = {name: Passwords().hash(password) for name, password in PASSWORDS.items()}
 
 
 @dataclass

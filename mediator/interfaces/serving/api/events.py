@@ -10,8 +10,7 @@ import asyncio
 import json
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -19,17 +18,20 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from mediator.exceptions import MediatorError, NotFoundError
 from mediator.interfaces.serving.api.cases import OpenCase
 from mediator.interfaces.serving.books import person_of
+from mediator.interfaces.serving.people import still_here
 from mediator.interfaces.serving.problems import problem
 from mediator.office import Case
 from mediator.office.bells import News
 
 __all__ = ["event_routes"]
 
-_HEARTBEAT_SECONDS = 15.0
+#: So often a stream says that it is there, and looks whether its reader may still read.
+_HEARTBEAT_SECONDS = 5.0
 _STREAMS_A_PERSON = 20
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {"description": "Events without end.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
@@ -52,24 +54,24 @@ def event_routes() -> APIRouter:
         if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit():
             after = int(last_event_id)
         person = person_of(request).id
-        if not open_streams.room_for(person):
+        if not open_streams.take(person):
             return problem(429, f"at most {_STREAMS_A_PERSON} event streams at a time", request.state.request_id)
-        return StreamingResponse(_follow(case, after, open_streams, person), media_type="text/event-stream")
+        return _Stream(_follow(case, after, request), lambda: open_streams.give_back(person))
 
     return routes
 
 
-async def _follow(case: Case, after: int, open_streams: _OpenStreams, person: str) -> AsyncIterator[str]:
+async def _follow(case: Case, after: int, request: Request) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     bell: asyncio.Queue[News] = asyncio.Queue(maxsize=1000)
 
     def heard(news: News) -> None:
         loop.call_soon_threadsafe(_put, bell, news)
 
-    with open_streams.one(person), case.listen(heard):
+    with case.listen(heard):
         news: News | None = News("changed")
         yield ": following\n\n"
-        while True:
+        while await to_thread.run_sync(still_here, request):
             if news is None:
                 yield ": still here\n\n"
             elif news.kind != "changed":
@@ -107,18 +109,30 @@ class _OpenStreams:
         self._lock = threading.Lock()
         self._open: Counter[str] = Counter()
 
-    def room_for(self, person: str) -> bool:
+    def take(self, person: str) -> bool:
+        """One more, counted at once; False when that person has as many as they may."""
         with self._lock:
-            return self._open[person] < _STREAMS_A_PERSON
+            room = self._open[person] < _STREAMS_A_PERSON
+            self._open[person] += room
+            return room
 
-    @contextmanager
-    def one(self, person: str) -> Iterator[None]:
+    def give_back(self, person: str) -> None:
+        """One less."""
         with self._lock:
-            self._open[person] += 1
+            self._open[person] -= 1
+            if not self._open[person]:
+                del self._open[person]
+
+
+class _Stream(StreamingResponse):
+    """Tells when it ends, also when whoever asked was gone before it began."""
+
+    def __init__(self, content: AsyncIterator[str], at_end: Callable[[], None]) -> None:
+        super().__init__(content, media_type="text/event-stream")
+        self._at_end = at_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            yield
+            await super().__call__(scope, receive, send)
         finally:
-            with self._lock:
-                self._open[person] -= 1
-                if not self._open[person]:
-                    del self._open[person]
+            self._at_end()

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from mediator.claims.report import ClaimReport
 from mediator.interfaces.serving.api.cases import Book
-from mediator.interfaces.serving.api.shapes import EngineChoice, EngineOut, EnginesOut, PersonOut, TextIn
+from mediator.interfaces.serving.api.shapes import EngineChoice, EngineOut, EnginesOut, GlanceIn, PersonOut, TextIn
 from mediator.interfaces.serving.books import person_of
 from mediator.office import CaseBook
 
@@ -41,7 +41,7 @@ def setting_routes() -> APIRouter:
         return book.extract(body.text)
 
     @routes.post("/glance")
-    def glance(book: Book, body: TextIn) -> ClaimReport:
+    def glance(book: Book, body: GlanceIn) -> ClaimReport:
         """Read one text without asking any engine: quick, for text that is being written. Nothing is kept."""
         return book.glance(body.text)
 

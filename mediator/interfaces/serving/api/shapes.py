@@ -13,7 +13,7 @@ from mediator.claims.report import BackendFailure, ClaimReport
 from mediator.draft.diff import DraftDiff
 from mediator.evidence.records import EvidenceRecord
 from mediator.office import CaseInfo, EngineInfo
-from mediator.office.case import MAX_ANSWER, MAX_STORY
+from mediator.office.case import MAX_ANSWER, MAX_GLANCE, MAX_STORY
 from mediator.office.records import MAX_TITLE
 from mediator.view import ClaimView
 
@@ -116,6 +116,14 @@ class StoryIn(_In):
 
 class TextIn(StoryIn):
     """A text to read once; nothing of it is kept."""
+
+
+class GlanceIn(_In):
+    """The beginning of a text that is being written; nothing of it is kept."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "They never paid me for the closing work."}]})
+
+    text: str = Field(min_length=1, max_length=MAX_GLANCE)
 
 
 class ReadingOut(_Out):

@@ -15,7 +15,7 @@ from mediator.interfaces.web.highlights import mark_claims
 from mediator.interfaces.web.routes.visit import PageRoute, Said, Visit, go, refused, visit
 from mediator.interfaces.web.views import story as shown
 from mediator.interfaces.web.views.engines import reader_of
-from mediator.office.case import MAX_STORY
+from mediator.office.case import MAX_GLANCE, MAX_STORY
 
 __all__ = ["router"]
 
@@ -23,7 +23,6 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 #: Seconds that a person waits for the reading before the page says that it goes on.
 _PATIENCE = 8.0
-_GLANCE_LENGTH = 20_000
 
 
 @router.get("/cases/{case_id}/tell")
@@ -97,7 +96,7 @@ def reading(request: Request, case_id: str) -> Response:
 def glance(request: Request, text: Annotated[str, Form()] = "") -> Response:
     """For the script: what unsent words may point to. Nothing is kept, nothing leaves the machine."""
     try:
-        report = book_of(request).glance(text[:_GLANCE_LENGTH])
+        report = book_of(request).glance(text[:MAX_GLANCE])
     except NothingToReadError:
         return JSONResponse({"claims": [], "quotes": []})
     return JSONResponse(shown.glance(report))
