@@ -9,6 +9,5 @@ from mediator.office.casebook import CaseBook
 from mediator.office.engines import EngineInfo, EngineSpec
 from mediator.office.office import Office
 from mediator.office.records import CaseInfo
-from mediator.office.room import NoRoomError
 
-__all__ = ["Case", "CaseBook", "CaseInfo", "EngineInfo", "EngineSpec", "NoRoomError", "Office", "RenderedFile"]
+__all__ = ["Case", "CaseBook", "CaseInfo", "EngineInfo", "EngineSpec", "Office", "RenderedFile"]

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mediator.office import NoRoomError
 from mediator.office.preferences import chosen_engine, write_engine
 from mediator.office.readings import Readings
+from mediator.office.room import NoRoomError
 
 
 def _ignore(_why: str) -> None:
