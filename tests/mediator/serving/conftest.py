@@ -137,7 +137,9 @@ def test_pages() -> Pages:
 
 
 @contextlib.contextmanager
-def served(folder: Path, settings: ServerSettings | None = None, **more: Any) -> Iterator[Site]:
+def served(
+    folder: Path, settings: ServerSettings | None = None, *, pages: Pages | None = None, **more: Any
+) -> Iterator[Site]:
     """The server with everything that it keeps in ``folder``."""
     office = open_office(folder)
     accounts = Accounts(folder / "accounts.sqlite3")
@@ -146,7 +148,7 @@ def served(folder: Path, settings: ServerSettings | None = None, **more: Any) ->
             for name, hashed in HASHES.items():
                 db.execute("INSERT INTO people VALUES (?, ?, 0, NULL)", (name, hashed))
     settings = settings or ServerSettings()
-    app = create_app(office, accounts, settings, pages=test_pages(), **more)
+    app = create_app(office, accounts, settings, pages=pages or test_pages(), **more)
     with running(app) as url:
         yield Site(url, office, accounts, app)
 

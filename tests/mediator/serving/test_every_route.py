@@ -12,6 +12,7 @@ BODIES = {
     "CaseIn": {},
     "CaseChange": {"title": "stolen"},
     "StoryIn": {"text": "They never paid me."},
+    "GlanceIn": {"text": "They never paid me."},
     "TextIn": {"text": "They never paid me."},
     "AnswerIn": {"claim": "wage_and_hour", "element": "employee", "text": "stolen"},
     "Action": {"do": "undo"},
