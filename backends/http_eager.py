@@ -7,6 +7,7 @@ callers wait for each other for ever. With the body sent at once a burst of 64 c
 
 from __future__ import annotations
 
+import asyncio
 import types
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,20 @@ class EagerRequest(aiohttp.ClientRequest):
     def write_bytes(
         self, writer: AbstractStreamWriter, conn: Any, content_length: int | None = None
     ) -> Coroutine[Any, Any, None]:
-        return _begun(super().write_bytes(writer, conn, content_length))
+        return _begun(_whole_or_none(super().write_bytes(writer, conn, content_length), conn.transport))
+
+
+async def _whole_or_none(work: Coroutine[Any, Any, None], transport: asyncio.Transport | None) -> None:
+    """A body that is given up half sent ends its connection at once.
+
+    Closed in the plain way it would stay open, with all that is unsent, until the server reads it: perhaps for ever.
+    """
+    try:
+        await work
+    except asyncio.CancelledError:
+        if transport is not None:
+            transport.abort()
+        raise
 
 
 def _begun(work: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:

@@ -138,6 +138,8 @@ class ScriptedServer:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        # A connection that ended in the loop's last turn is given back in the next one.
+        self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     async def _start(self) -> None:
@@ -146,6 +148,7 @@ class ScriptedServer:
 
     async def _stop(self) -> None:
         self._server.close()
+        await asyncio.sleep(0)  # who came last begins, and can be ended
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -162,7 +165,7 @@ class ScriptedServer:
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the client went away
         except asyncio.CancelledError:
-            pass  # the server ends
+            writer.transport.abort()  # the server ends; what nobody reads is not waited for
         finally:
             writer.close()
             self._tasks.discard(task)
