@@ -28,9 +28,9 @@ test: install-dev  ## set up, then the whole test suite (more: test-long, test-c
 	scripts/install-tmux
 	$(PYTEST) $(PARALLEL) -m "not long and not cli and not ipfs and not postgres and not web" --durations=15
 
-check: install-dev lint types  ## the inner loop, under a minute
-	scripts/install-pdf
-	$(PYTEST) $(PARALLEL) -q -x -m "not slow and not long and not cli and not ipfs and not postgres and not web"
+check: install-dev lint types  ## the inner loop, under a minute: ruff, mypy, the quick tests beside what you changed
+	$(PYTEST) -q -x -m "not slow and not long and not cli and not ipfs and not postgres and not web" \
+	    $$($(BIN)/python -m scripts.changed_tests)
 
 test-long: install-dev  ## what takes minutes: 500 random JSON Schemas on the embedded model, some on transformers
 	$(PYTEST) -m long
