@@ -17,7 +17,7 @@ PICTURE = bytes.fromhex(
 PAGES = (
     "home", "cases", "new", "told", "spanish", "no claim", "refer", "question", "question again", "conflict",
     "wanted", "evidence", "file", "picture file", "overview", "draft", "differences", "settings", "leaving",
-    "calendar", "not found", "done",
+    "calendar", "not found", "done", "delete",
 )  # fmt: skip
 
 
@@ -46,7 +46,11 @@ def addresses(browser: Browser, server: Server) -> Mapping[str, str]:
     known |= {"draft": f"{wages}/draft", "question": f"{wages}/answer"}
     known["spanish"] = f"{someone.begin(SPANISH)}/tell"
     known["no claim"] = f"{someone.begin(NOTHING)}/tell"
+    someone.open("/cases")
+    someone.page.get_by_role("button", name="Put away").first.click()
+    expect(someone.page.get_by_text("The case is put away.")).to_be_visible()
     known["refer"] = f"{someone.begin(FAMILY)}/answer"
+    known["delete"] = f"{wages}/delete"
     again = someone.begin(WAGES)
     someone.follow("Go on to the questions")
     someone.page.get_by_label("Your answer", exact=True).fill("Yes")

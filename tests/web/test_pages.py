@@ -469,3 +469,40 @@ def test_a_form_without_its_token_is_refused_on_a_plain_page(person_at: MakePers
     answer = someone.context.request.post(f"{server.address}/cases", form={"title": "forged"})
     assert answer.status == 403
     assert "That was not accepted" in answer.text()
+
+
+def test_a_case_is_put_away_and_taken_out_and_deleted_by_who_is_sure(person):
+    person.open("/cases")
+    person.page.get_by_label("A name for it").fill("Deposit of last year")
+    person.press("Start")
+    page = person.open("/cases")
+    person.press("Put away Deposit of last year")
+    page.get_by_text("Put away: ").click()
+    person.press("Take out again Deposit of last year")
+    expect(page.get_by_role("article", name="Deposit of last year")).to_be_visible()
+    person.follow("Delete … Deposit of last year")
+    person.press("Delete the case")
+    expect(person.heading("Delete this case?")).to_be_visible()  # the box was not marked
+    page.get_by_label("I am sure.").check()
+    person.press("Delete the case")
+    expect(page.get_by_text("The case is deleted.")).to_be_visible()
+    expect(page.get_by_role("article", name="Deposit of last year")).to_have_count(0)
+
+
+def test_a_link_of_a_file_is_taken_away_with_one_press(person):
+    person.begin(DEPOSIT)
+    add(person, "letter.txt", b"Dear Birchline", "text/plain")
+    person.follow("letter.txt")
+    person.page.get_by_label("Link it to").select_option(index=1)
+    person.press("Link")
+    person.page.get_by_role("button", name="Take this link away").click()
+    expect(person.page.get_by_text("The link is taken away.")).to_be_visible()
+    expect(person.page.get_by_text("It is not linked to a part of a claim yet.")).to_be_visible()
+
+
+def test_what_was_taken_back_is_done_again(person):
+    person.begin(DEPOSIT)
+    person.press("Take back the last thing I did")
+    expect(person.page.get_by_text("The last thing you did is taken back.")).to_be_visible()
+    person.press("Do it again after all")
+    expect(person.page.locator(".story")).to_contain_text("Birchline")

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mediator.evidence import LegalHoldError
 from mediator.exceptions import MediatorError, NotFoundError
 from mediator.interfaces.serving import book_of
 from mediator.interfaces.web.rendering import page
-from mediator.interfaces.web.routes.visit import PageRoute, Said, go, refused, said_of
+from mediator.interfaces.web.routes.visit import PageRoute, Said, Visit, go, refused, said_of, visit
 from mediator.interfaces.web.views.engines import reader_of
 from mediator.interfaces.web.views.frame import Address
 from mediator.office import CaseInfo
@@ -25,7 +26,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 def home(request: Request) -> Response:
     """The first page; who has cases already sees them."""
     book = book_of(request)
-    if book.cases():
+    if book.cases() or book.cases(archived=True):
         return go("/cases")
     return page(request, "home.html", engine=reader_of(request.app.state.office, book))
 
@@ -62,9 +63,68 @@ def rename(request: Request, case_id: str, title: Annotated[str, Form()] = "") -
     return go("/cases", "renamed")
 
 
+@router.post("/cases/{case_id}/archive")
+def archive(request: Request, case_id: str) -> Response:
+    """Put the case away; nothing of it is lost."""
+    book_of(request).open(case_id).archive()
+    return go("/cases", "archived")
+
+
+@router.post("/cases/{case_id}/restore")
+def restore(request: Request, case_id: str) -> Response:
+    """Take the case out again."""
+    book_of(request).open(case_id).restore()
+    return go("/cases", "restored")
+
+
+@router.get("/cases/{case_id}/delete")
+def ask_before_deleting(request: Request, case_id: str) -> Response:
+    """What would be lost, and what a legal hold keeps."""
+    return _deleting(visit(request, case_id))
+
+
+@router.post("/cases/{case_id}/delete")
+def delete(request: Request, case_id: str, sure: Annotated[str, Form()] = "") -> Response:
+    """Delete the case, when the person said that they are sure."""
+    here = visit(request, case_id)
+    if sure != "yes":
+        said = Said("Nothing was deleted. Mark the box first, if you are sure.", "bad")
+        return _deleting(here, said=said, status=422)
+    try:
+        here.case.delete()
+    except LegalHoldError:
+        return _deleting(here, status=409)  # the page says which
+    return go("/cases", "deleted")
+
+
+def _deleting(here: Visit, *, said: Said | None = None, status: int = 200) -> Response:
+    view = here.view
+    return here.page(
+        "delete.html",
+        "",
+        status=status,
+        said=said,
+        holds=here.case.holds,
+        words=len(view.story.text.split()),
+        given=len(view.answers),
+        files=len({record.cid for record in here.case.evidence()}),
+        delete_url=here.address("delete"),
+        archive_url=here.address("archive"),
+        archived=here.case.info.archived,
+    )
+
+
 def _list(request: Request, *, said: Said | None = None, status: int = 200) -> Response:
-    items = [_item(info) for info in book_of(request).cases()]
-    return page(request, "cases.html", status=status, items=items, here="cases", said=said or said_of(request))
+    book = book_of(request)
+    return page(
+        request,
+        "cases.html",
+        status=status,
+        items=[_item(info) for info in book.cases()],
+        away=[_item(info) for info in book.cases(archived=True)],
+        here="cases",
+        said=said or said_of(request),
+    )
 
 
 def _item(info: CaseInfo) -> dict[str, Any]:
@@ -76,4 +136,7 @@ def _item(info: CaseInfo) -> dict[str, Any]:
         "changed_at": info.changed_at,
         "href": address(),
         "rename_url": address("rename"),
+        "archive_url": address("archive"),
+        "restore_url": address("restore"),
+        "delete_url": address("delete"),
     }

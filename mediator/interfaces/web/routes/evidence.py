@@ -80,6 +80,17 @@ def link(request: Request, case_id: str, cid: str, shows: Annotated[str, Form()]
     return go(here.address("evidence", cid), "linked")
 
 
+@router.post("/cases/{case_id}/evidence/{cid}/unlink")
+def unlink(request: Request, case_id: str, cid: str, shows: Annotated[str, Form()] = "") -> Response:
+    """Say that the file does not show that. Sent twice it is done once, and both times it is as it was wished."""
+    here = visit(request, case_id)
+    here.case.evidence_record(cid)
+    key = element_of(shows)
+    if key is not None and any((e.cid, e.claim, e.element) == (cid, *key) for e in here.case.state.exhibits):
+        here.case.unlink(cid, *key)
+    return go(here.address("evidence", cid), "unlinked")
+
+
 @router.get("/cases/{case_id}/evidence/{cid}/picture")
 def picture(request: Request, case_id: str, cid: str, page: int = 1, small: bool = False) -> Response:
     """A picture of the file that we drew; the file itself is never shown by the browser."""
@@ -134,6 +145,7 @@ def _one(here: Visit, cid: str, *, said: Said | None = None, status: int = 200) 
         no_preview=trouble,
         targets=targets(here.view),
         link_url=here.address("evidence", cid, "link"),
+        unlink_url=here.address("evidence", cid, "unlink"),
     )
 
 

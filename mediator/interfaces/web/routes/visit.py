@@ -36,6 +36,11 @@ SAYINGS: Mapping[str, tuple[str, str]] = {
     "retold": ("good", "Your story is changed. Your answers and files stay."),
     "moved": ("warn", "The case went on since that page was shown, so nothing was changed. This is the next step now."),
     "nofile": ("bad", "No file was chosen. Choose one, then add it."),
+    "archived": ("", "The case is put away. Nothing of it is lost; it is at the end of this page."),
+    "restored": ("good", "The case is here again."),
+    "deleted": ("", "The case is deleted."),
+    "smoothed": ("good", "The draft has the new words now. Yours are kept, and you can take them back."),
+    "plain": ("", "The draft has your own words."),
     "signedout": ("", "You are signed out."),
 }
 

@@ -56,7 +56,7 @@ class FileCard:
     size: int
     at: dt.datetime
     description: str | None
-    links: tuple[str, ...]
+    links: tuple[Target, ...]
     cid: str
     sha256: str
     preview: str | None
@@ -95,7 +95,7 @@ def file_cards(
     return tuple(_card(record, links.get(record.cid, ()), address) for record in ordered)
 
 
-def _card(record: EvidenceRecord, links: Sequence[str], address: Address) -> FileCard:
+def _card(record: EvidenceRecord, links: Sequence[Target], address: Address) -> FileCard:
     return FileCard(
         id=record.submission_id,
         name=plain(record.file_name or "") or "file without a name",
@@ -121,12 +121,13 @@ def _kind(media_type: str) -> str:
     return f"{name.upper()} {family}" if family in ("image", "audio", "video") else media_type
 
 
-def _links(exhibits: Iterable[ExhibitView], taxonomy: Taxonomy) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _links(exhibits: Iterable[ExhibitView], taxonomy: Taxonomy) -> dict[str, list[Target]]:
+    found: dict[str, list[Target]] = {}
     for exhibit in exhibits:
         if exhibit.claim and exhibit.element and exhibit.claim in taxonomy:
             claim = taxonomy[exhibit.claim]
-            said = f"{claim.element(exhibit.element).label} ({claim.name})"
+            label = f"{claim.element(exhibit.element).label} ({claim.name})"
+            said = Target(target_value(exhibit.claim, exhibit.element), label)
             if said not in found.setdefault(exhibit.cid, []):
                 found[exhibit.cid].append(said)
     return found
