@@ -30,19 +30,32 @@ def passage(text: str, story: Sequence[Sentence], strength: Mapping[int, float])
         return _healed(text)
     paragraph = _numbered(story, borders)
     members: dict[int, list[int]] = {}
+    untold: dict[int, int] = {}
     for position, number in enumerate(paragraph):
         members.setdefault(number, []).append(position)
+        untold[number] = untold.get(number, 0) + _cost(story[position])
     shown: set[int] = set()
     length = 0
     for position in sorted(strength, key=lambda place: (-strength[place], place)):
-        for wanted in (members[paragraph[position]], range(position - _AROUND, position + _AROUND + 1), [position]):
+        whole = paragraph[position]
+        choices: list[Sequence[int]] = [range(position - _AROUND, position + _AROUND + 1), [position]]
+        # A paragraph may be the whole of a long story: it is gone through only when it fits.
+        if length + untold[whole] <= LIMIT:
+            choices.insert(0, members[whole])
+        for wanted in choices:
             fresh = [place for place in wanted if 0 <= place < len(story) and place not in shown]
-            cost = sum(len(story[place].text) + 1 for place in fresh)
+            cost = sum(_cost(story[place]) for place in fresh)
             if length + cost <= LIMIT:
                 shown.update(fresh)
                 length += cost
+                for place in fresh:
+                    untold[paragraph[place]] -= _cost(story[place])
                 break
     return _joined(text, story, sorted(shown)) or _healed(text[:LIMIT])
+
+
+def _cost(sentence: Sentence) -> int:
+    return len(sentence.text) + 1
 
 
 def _numbered(story: Sequence[Sentence], borders: Sequence[int]) -> list[int]:
