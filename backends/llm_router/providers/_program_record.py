@@ -75,7 +75,8 @@ async def _ask(executable: str, directory: Path, environment: Mapping[str, str],
         [executable, "--version"],
         directory=directory,
         environment=environment,
-        deadline=time.monotonic() + 10,
+        # Node programs have taken more than 10 s to start on a busy machine. It is asked once.
+        deadline=time.monotonic() + 30,
         owner=owner,
         max_output=64 * 1024,
     ) as program:
