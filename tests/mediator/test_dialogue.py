@@ -98,5 +98,5 @@ def test_whatever_is_typed_there_is_something_to_show(tmp_path: Path, lines: lis
     for line in lines:
         assert dialogue.turn(made, line).strip()
         assert made.step.text
-        assert made.step.why
+        assert isinstance(made.step, End) or made.step.why
     made.close()

@@ -182,6 +182,7 @@ def test_nothing_of_the_story_is_written_outside_the_state_folder(start: Start, 
     window.write("by registered letter")
     window.press("Enter")
     window.wait_for("4 of 5 questions settled")
+    window.wait_for("\n>", at_the_end=True)
     window.press("C-d")
     window.wait_for("ended with 0")
     holding = [path for path in tmp_path.rglob("*") if path.is_file() and b"registered letter" in path.read_bytes()]
