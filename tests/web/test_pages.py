@@ -411,7 +411,7 @@ def test_a_person_has_several_cases_and_can_rename_them(person_at, own_server):
     page.get_by_text("Rename").first.click()
     page.get_by_label("New name").first.fill("The deposit")
     page.get_by_role("button", name="Save the name").first.click()
-    expect(page.get_by_role("link", name="The deposit")).to_be_visible()
+    expect(page.get_by_role("link", name="The deposit", exact=True)).to_be_visible()
 
 
 # -- leaving quickly -------------------------------------------------------------------------------

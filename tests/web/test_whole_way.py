@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.web.browser import Person
 from tests.web.conftest import MakePerson
 from tests.web.server import Server
-from tests.web.stories import DEPOSIT, WAGES
+from tests.web.stories import DEPOSIT, NOTHING, WAGES
 
 PAPER = "Letter to Birchline, May 20, 2025: please send back my deposit."
 _DONE = "All questions are done"
@@ -148,8 +148,11 @@ class Keys:
 
 def test_the_whole_way_by_keys_alone(person: Person, tmp_path: Path) -> None:
     keys = Keys(person)
+    person.begin(NOTHING)
     page = person.open("/cases")
     keys.to("Skip to the main part")
+    keys.enter()
+    keys.to("Start a new case")  # past all the cases that are there
     keys.enter()
     keys.to("Start")
     keys.enter()
