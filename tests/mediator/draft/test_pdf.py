@@ -21,6 +21,7 @@ from mediator.draft import pdf as pdf_module
 from mediator.draft.outline import Table, outline, plain_text
 from mediator.draft.pdf import to_pdf
 from tests.mediator.draft.matters import draft_of
+from tests.mediator.draft.pdf_ua import elements
 from tests.mediator.draft.test_html import HOSTILE
 
 
@@ -43,15 +44,6 @@ def file(made: bytes) -> Iterator[pikepdf.Pdf]:
 def text_of(content: bytes, *options: str) -> str:
     done = subprocess.run(["pdftotext", *options, "-", "-"], input=content, capture_output=True, check=True)
     return done.stdout.decode()
-
-
-def elements(node: pikepdf.Object) -> Iterator[pikepdf.Object]:
-    """The structure elements under a node, in reading order."""
-    kids = node.get("/K", [])
-    for kid in kids if isinstance(kids, pikepdf.Array) else [kids]:
-        if isinstance(kid, pikepdf.Dictionary) and "/S" in kid:
-            yield kid
-            yield from elements(kid)
 
 
 def kinds(file: pikepdf.Pdf) -> list[str]:

@@ -39,8 +39,6 @@ SAYINGS: Mapping[str, tuple[str, str]] = {
     "archived": ("", "The case is put away. Nothing of it is lost; it is at the end of this page."),
     "restored": ("good", "The case is here again."),
     "deleted": ("", "The case is deleted."),
-    "smoothed": ("good", "The draft has the new words now. Yours are kept, and you can take them back."),
-    "plain": ("", "The draft has your own words."),
     "signedout": ("", "You are signed out."),
 }
 
